@@ -1,0 +1,31 @@
+#pragma once
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace winnow {
+
+// The whole of a regular file. Throws Error(kInput) for a missing file, a folder, FIFO or device, or more than max_bytes.
+std::string read_file(const std::filesystem::path& path, std::size_t max_bytes = std::size_t{1} << 30);
+
+// Writes a file whole or not at all: a temporary file in the same folder (O_EXCL, links not followed), fsync, rename, fsync of the folder.
+// Throws Error(kInput) naming path and reason (no space left, read-only folder …).
+void write_file(const std::filesystem::path& path, std::string_view bytes);
+
+// The same for a file written piece by piece; nothing appears at `path` unless commit() returned.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  void write(std::string_view bytes);
+  void commit();
+
+ private:
+  std::filesystem::path path_, temporary_;
+  int descriptor_ = -1;
+};
+
+}  // namespace winnow

@@ -1,0 +1,41 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace winnow {
+
+double mean(std::span<const double> values);
+// Sample standard deviation (n − 1) over √n, as lm-evaluation-harness has it for means. 0 values or 1 give NaN.
+double mean_standard_error(std::span<const double> values);
+
+struct GroupPart {
+  double value;
+  double standard_error;
+  std::int64_t count;
+};
+// Size-weighted mean Σ nᵢ·mᵢ / Σ nᵢ and the pooled standard error √(Σ nᵢ(nᵢ−1)seᵢ² / (Σ nᵢ − k) / Σ nᵢ).
+double pooled_mean(std::span<const GroupPart> parts);
+double pooled_standard_error(std::span<const GroupPart> parts);
+
+// Exact two-sided McNemar p on discordant counts: min(1, 2·P[X ≤ min(b, c)]), X ~ Binomial(b + c, 1/2).
+double mcnemar_exact(std::int64_t only_first_right, std::int64_t only_second_right);
+
+struct Interval {
+  double low, high;
+};
+// Mean of paired differences with its two-sided normal interval at the given level (0.95).
+struct PairedDifference {
+  double difference;
+  double standard_error;
+  Interval interval;
+};
+PairedDifference paired_difference(std::span<const double> first, std::span<const double> second, double level = 0.95);
+// Percentile bootstrap of the mean of paired differences; deterministic for a seed.
+Interval paired_bootstrap(std::span<const double> first, std::span<const double> second, int replicates, std::uint64_t seed, double level = 0.95);
+
+double median(std::span<const double> values);  // numpy's: mean of the two middle values
+double quantile(std::span<const double> values, double probability);  // numpy's linear interpolation
+
+}  // namespace winnow

@@ -1,0 +1,35 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace winnow {
+
+// Keys (after rope) and values of consecutive positions of one sequence, by layer: what later tokens attend to.
+struct KvBlock {
+  std::vector<at::Tensor> keys, values;  // by layer: [kv_heads, capacity, head_dim], the first `length` positions filled
+  std::int64_t length = 0;
+};
+
+// The first `length` positions of a block.
+struct ContextPart {
+  const KvBlock* block;
+  std::int64_t length;
+};
+
+// A run of new tokens of one sequence. Row i of the segment stands at position Σ context lengths + i, and attends to the context and,
+// causally, to the rows before it. A block that an earlier segment of the same batch fills may be context: layers run one after another.
+struct Segment {
+  std::int64_t first_row = 0, rows = 0;  // in PackedBatch::tokens
+  std::vector<ContextPart> context;
+  KvBlock* kept = nullptr;  // its keys and values are appended here; null: they last no longer than the layer. May be the last context part's block
+};
+
+// Ragged sequences laid end to end: no padding.
+struct PackedBatch {
+  std::vector<std::int32_t> tokens;
+  std::vector<Segment> segments;  // in row order, covering all tokens
+};
+
+}  // namespace winnow

@@ -1,0 +1,35 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "harness/engine/batch.h"
+#include "harness/engine/model.h"
+#include "harness/engine/observer.h"
+
+namespace winnow {
+
+// Layer-major: embed, then every layer over all rows, then norm and logits of the rows somebody asked for.
+
+at::Tensor embed(const Model& model, const PackedBatch& batch);  // [rows, hidden]
+
+// Takes the residual stream through one layer: hidden [rows, hidden] → the same. After the last layer of a batch call finish_batch.
+at::Tensor run_layer(const Model& model, int layer, const PackedBatch& batch, at::Tensor hidden, const Observer& observer = {});
+
+// Makes the positions that were appended to kept blocks countable (KvBlock::length).
+void finish_batch(const PackedBatch& batch);
+
+at::Tensor final_norm(const Model& model, const at::Tensor& hidden);  // [rows, hidden] → the same
+at::Tensor logits(const Model& model, const at::Tensor& normed);      // [rows, hidden] → [rows, vocabulary], the model's dtype
+
+// All of it: the final-normed rows named (ascending), [wanted, hidden].
+at::Tensor forward(const Model& model, const PackedBatch& batch, const std::vector<std::int64_t>& wanted_rows, const Observer& observer = {});
+
+struct TokenScore {
+  double log_probability;  // natural log, log-softmax in f32
+  bool is_greedy;          // the token is the (first) argmax
+};
+// log p(target of each row), in chunks: never all logits of all rows. Throws std::runtime_error naming row if a logit is not finite.
+std::vector<TokenScore> score_rows(const Model& model, const at::Tensor& normed, const std::vector<std::int32_t>& targets);
+
+}  // namespace winnow

@@ -1,0 +1,14 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+
+#include "harness/api/dataset.h"
+
+namespace winnow {
+
+enum class UnverifiedData { kRefused, kMarked };
+
+// Data sets below a folder. A file whose sha256 the data set does not know is refused, or used and marked "unverified".
+std::unique_ptr<DatasetSource> open_data_folder(const std::filesystem::path& folder, UnverifiedData unverified);
+
+}  // namespace winnow

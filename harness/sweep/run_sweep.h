@@ -1,0 +1,70 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/api/dataset.h"
+#include "harness/core/trial_log.h"
+#include "harness/sweep/sweep_file.h"
+#include "harness/text/language_model.h"
+
+namespace winnow {
+
+// What names a model in cell keys; cheap to get compared with loading it.
+struct ModelIdentity {
+  std::string content_sha256;
+  std::string tokenizer_sha256;  // empty for recorded outputs
+  bool is_recorded = false;
+  bool has_random_weights = false;  // accuracy tasks refuse it
+  std::string engine_version;       // empty for recorded outputs
+};
+
+// A model, pruned and ready.
+struct OpenedModel {
+  std::unique_ptr<LanguageModel> model;
+  std::optional<std::int32_t> bos_id;
+  std::map<std::string, double> seconds;  // load, plan, apply
+  std::string plan_json;                  // empty for dense
+  std::vector<Metric> metrics;            // realised sparsity and the like, recorded with every trial
+};
+
+// How the runner gets models; the app room implements it, tests fake it.
+class ModelOpener {
+ public:
+  virtual ~ModelOpener() = default;
+  virtual ModelIdentity identify(const ModelSpec& model) = 0;
+  // Throws Error if the variant cannot work on the model; called for every pair before any work.
+  virtual void check(const ModelSpec& model, const VariantSpec& variant) = 0;
+  virtual OpenedModel open(const ModelSpec& model, const VariantSpec& variant) = 0;
+};
+
+// All cells of a sweep in running order: pure but for the digests asked of `opener` and `datasets`. Recorded models meet the empty variant only.
+std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource& datasets);
+
+struct SweepProgress {
+  std::size_t cells_done = 0, cells_total = 0;
+  const Cell* cell = nullptr;
+  std::size_t examples_done = 0, examples_total = 0;
+  WorkCounters counters;
+  std::map<std::string, double> running_values;  // running mean of each answer value, with its filter
+};
+
+struct SweepOutcome {
+  std::size_t ran = 0, already_done = 0, failed = 0, skipped = 0;
+  bool stopped = false;  // asked to stop; everything finished is saved
+};
+
+struct RunControls {
+  std::function<bool()> should_stop;                       // asked after every response
+  std::function<void(const SweepProgress&)> on_progress;   // at most a few times a second
+  double save_every_seconds = 5;
+  Json environment;                                        // of this process, saved with every trial
+};
+
+// Runs the cells that the log has not finished; a failing cell becomes a row and the sweep goes on.
+SweepOutcome run_sweep(const Sweep& sweep, const std::vector<Cell>& cells, ModelOpener& opener, DatasetSource& datasets, TrialLog& log, const RunControls& controls);
+
+}  // namespace winnow

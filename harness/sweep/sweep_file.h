@@ -1,0 +1,53 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/core/json.h"
+
+namespace winnow {
+
+// A model of the sweep: exactly one of path, recorded, config (random weights) is set.
+struct ModelSpec {
+  std::string name;
+  std::string path;      // folder or hub name "org/name[@revision]"
+  std::string recorded;  // JSONL of recorded outputs
+  std::string config;    // config.json of a model with "weights": "random"
+  std::uint64_t seed = 0;  // of random weights
+  std::string dtype = "bf16";  // to run in: "f32" | "bf16"
+};
+
+struct StepSpec {
+  std::string pruner;
+  Json settings = Json::object();
+};
+
+struct VariantSpec {
+  std::string label;
+  std::vector<StepSpec> steps;  // empty: dense
+};
+
+struct TaskSpec {
+  std::string task;
+  Json settings = Json::object();  // checked against the task's declaration, defaults not filled in
+};
+
+struct Sweep {
+  std::string name;
+  std::vector<ModelSpec> models;
+  std::vector<VariantSpec> variants;
+  std::vector<TaskSpec> tasks;
+  std::string device = "cpu";
+  int threads = 0;               // 0: the machine's physical cores
+  std::int64_t token_budget = 8192;  // rows of one pack
+};
+
+// Parses and checks a whole sweep file: JSON with comments, unknown keys refused, plug-ins and their settings known. Relative paths are
+// taken from the file's folder. `overrides` are --set PATH=VALUE. Throws Error(kInput) "file:line:column: path: …, nearest known name".
+Sweep read_sweep(const std::filesystem::path& file, const std::vector<std::string>& overrides = {});
+Sweep parse_sweep(std::string_view text, const std::string& source, const std::filesystem::path& folder, const std::vector<std::string>& overrides = {});
+
+}  // namespace winnow

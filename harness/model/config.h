@@ -39,6 +39,8 @@ struct LayerConfig {
   std::int64_t expert_width = 0;  // kMoe
   std::int64_t shared_width = 0;  // kMoe; 0: no shared expert
   bool shared_gate = false;       // its output times sigmoid(shared_gate · x)
+  std::optional<double> skip_beta;        // set by a plan: later experts of a token are skipped below this ratio (Lu et al., 2402.14800 §3.3)
+  std::vector<int> expert_storage = {};   // set by a plan: expert i runs with the weights of expert_storage[i]; empty: its own
 };
 
 struct ModelConfig {

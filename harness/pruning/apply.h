@@ -1,10 +1,26 @@
 #pragma once
-#include "harness/engine/model.h"
+#include <memory>
+#include <vector>
+
+#include "harness/model/weight_source.h"
 #include "harness/pruning/plan.h"
 
 namespace winnow {
 
-// Makes the model what the plan says; dropped experts are released. check_plan first.
-void apply_plan(const PrunePlan& plan, Model& model);
+// The checkpoint as the plan leaves it: what load_model takes and what an export writes. Reads from `source`, tensor by tensor, when asked:
+// dropped experts are never read, masks and merges are done on the way. Plan and source must outlive it.
+struct PrunedCheckpoint {
+  ModelConfig config;
+  std::vector<TensorSpec> tensors;
+  std::unique_ptr<WeightSource> weights;
+};
+PrunedCheckpoint apply_plan(const PrunePlan& plan, const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source);
+
+// Config of the model after the plan: expert counts, skip thresholds, shared storage of merged experts.
+ModelConfig pruned_config(const PrunePlan& plan, const ModelConfig& config);
+
+// `second` was made for the model that `first` leaves; the result does both at once to the original model. `second` may only drop experts,
+// skip or change weights, and `first` must not have changed weights where `second` drops experts (experts first, then weights).
+PrunePlan compose_plans(PrunePlan first, PrunePlan second);
 
 }  // namespace winnow

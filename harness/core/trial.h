@@ -20,7 +20,10 @@ struct Cell {
   std::size_t model_index = 0, variant_index = 0, task_index = 0;  // into the Sweep
 };
 
-// One number with its meaning. `leaf` is the task in lm-eval's naming that it is of (mmlu_anatomy, mmlu_stem), empty for the headline task itself.
+// One number with its meaning. `leaf` is the task in lm-eval's naming that it is of (mmlu_anatomy, mmlu_stem), empty for the headline task itself;
+// `parent` the group that leaf belongs to (mmlu_anatomy → mmlu_stem, mmlu_stem → mmlu), empty where there is none.
+// Reports know these names, measured with every trial: tokens_asked, tokens_forwarded, peak_bytes, prefill_tokens_per_second,
+// decode_tokens_per_second; and as footnotes the counts ties, prompts_truncated, replies_truncated.
 struct Metric {
   std::string name;
   std::string filter = "none";
@@ -30,6 +33,7 @@ struct Metric {
   bool higher_is_better = true;
   std::int64_t count = 0;  // examples it is over
   std::string leaf = {};
+  std::string parent = {};
 };
 
 // One example of a task, as it is stored once for all cells.

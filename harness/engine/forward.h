@@ -22,14 +22,22 @@ void finish_batch(const PackedBatch& batch);
 at::Tensor final_norm(const Model& model, const at::Tensor& hidden);  // [rows, hidden] → the same
 at::Tensor logits(const Model& model, const at::Tensor& normed);      // [rows, hidden] → [rows, vocabulary], the model's dtype
 
-// All of it: the final-normed rows named (ascending), [wanted, hidden].
+// All of it: the final-normed rows named (ascending), [wanted, hidden]. Throws std::runtime_error naming position and first layer if one of
+// them is not finite.
 at::Tensor forward(const Model& model, const PackedBatch& batch, const std::vector<std::int64_t>& wanted_rows, const Observer& observer = {});
 
 struct TokenScore {
   double log_probability;  // natural log, log-softmax in f32
   bool is_greedy;          // the token is the (first) argmax
 };
-// log p(target of each row), in chunks: never all logits of all rows. Throws std::runtime_error naming row if a logit is not finite.
+// log p(target of each row), in chunks: never all logits of all rows. Throws std::runtime_error naming the row if a logit is not finite.
 std::vector<TokenScore> score_rows(const Model& model, const at::Tensor& normed, const std::vector<std::int32_t>& targets);
+
+// The (first) argmax of each row, in chunks. Throws as score_rows.
+std::vector<std::int32_t> greedy_tokens(const Model& model, const at::Tensor& normed);
+
+// Runs the batch again, keeping nothing, and throws std::runtime_error naming position and first layer that is not finite in a row. For callers
+// that go layer by layer themselves and met a non-finite value.
+[[noreturn]] void throw_non_finite(const Model& model, const PackedBatch& batch, std::int64_t row);
 
 }  // namespace winnow

@@ -10,12 +10,12 @@
 
 namespace winnow {
 
-// A matrix as the engine multiplies with it: out = x · weightᵀ + bias. On CPUs a bf16 matrix is packed once for oneDNN and `weight` is then empty.
+// A matrix as the engine multiplies with it: out = x · weightᵀ + bias.
 struct Linear {
-  at::Tensor weight;  // [out, in], or undefined when packed
-  at::Tensor packed;  // opaque, or undefined
+  at::Tensor weight;  // [out, in], row-major
   at::Tensor bias;    // [out], or undefined
-  std::int64_t out_features = 0, in_features = 0;
+  std::int64_t out_features() const { return weight.size(0); }
+  std::int64_t in_features() const { return weight.size(1); }
 };
 
 struct GatedMlp {  // down(silu(gate x) * up x)
@@ -44,25 +44,26 @@ struct LayerWeights {
   std::optional<MoeWeights> moe;
 };
 
-// The model as it runs: config of what is present and the weights, resident on one device.
+// The model as it runs: config of what is present (config.layers[l].experts counts those that stay) and the weights, resident on one device.
 struct Model {
   ModelConfig config;
   at::ScalarType dtype;
   at::Device device = at::kCPU;
   at::Tensor embedding;   // [vocabulary, hidden]
   at::Tensor final_norm;  // [hidden]
-  Linear output_head;     // [vocabulary, hidden]
+  Linear output_head;     // [vocabulary, hidden]; the embedding where they are tied
+  at::Tensor rope_frequencies;  // [head_dim / 2], f32, on the CPU
   std::vector<LayerWeights> layers;
 };
 
 struct LoadOptions {
   at::ScalarType dtype;
   at::Device device = at::kCPU;
-  // Experts to load, by layer and ascending; empty: all. What is dropped is never read.
+  // Experts to load, by layer and ascending; empty, as a whole or for a layer: all. What is dropped is never read.
   std::vector<std::vector<int>> kept_experts;
 };
 
-// Reads, converts and packs tensor after tensor; never holds a second copy of more than one tensor.
+// Reads and converts tensor after tensor in the order given; never holds a second copy of more than one tensor.
 Model load_model(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const LoadOptions& options);
 
 }  // namespace winnow

@@ -22,7 +22,8 @@ struct ExpertCall {
   at::Tensor output;     // [n, hidden], not multiplied by the gate weight
 };
 
-// Input of a linear map that is not an expert's (those are in ExpertCall): attention, router, dense and shared MLPs.
+// Input of a linear map that is not an expert's (those are in ExpertCall): attention, router, dense and shared MLPs. One call per map, in the
+// order of the forward pass; maps with the same input get the same tensor.
 struct LinearInput {
   int layer;
   Role role;

@@ -1,0 +1,36 @@
+#include "harness/engine/cuda.h"
+
+#include <ATen/ATen.h>
+#include <dlfcn.h>
+
+#include <filesystem>
+
+#include "harness/core/error.h"
+
+namespace winnow {
+namespace {
+
+// The folder libtorch_cpu.so was loaded from.
+std::filesystem::path library_folder() {
+  Dl_info where{};
+  WINNOW_CHECK(dladdr(reinterpret_cast<const void*>(&at::globalContext), &where) != 0);
+  return std::filesystem::path(where.dli_fname).parent_path();
+}
+
+}  // namespace
+
+at::Device open_cuda() {
+  const std::filesystem::path library = library_folder() / "libtorch_cuda.so";
+  if (!std::filesystem::exists(library)) {
+    throw unsupported_error("device cuda: {} does not exist, so this libtorch was built without CUDA; use device cpu, or set WINNOW_LIBTORCH to a CUDA build", library.string());
+  }
+  if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    throw unsupported_error("device cuda: {} cannot be opened ({}); install the CUDA libraries it names, or use device cpu", library.string(), dlerror());
+  }
+  if (!at::hasCUDA() || at::getNumGPUs() == 0) {
+    throw unsupported_error("device cuda: {} finds no GPU or no NVIDIA driver on this machine; use device cpu", library.string());
+  }
+  return at::Device(at::kCUDA, 0);
+}
+
+}  // namespace winnow

@@ -1,0 +1,138 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "harness/core/error.h"
+#include "harness/engine/model.h"
+#include "harness/engine/rope.h"
+
+namespace winnow {
+namespace {
+
+class Loader {
+ public:
+  Loader(const ModelConfig& config, WeightSource& source, const LoadOptions& options) : source_(source), options_(options) {
+    model_.config = config;
+    model_.dtype = options.dtype;
+    model_.device = options.device;
+    model_.layers.resize(config.layers.size());
+    kept_.resize(config.layers.size());
+    for (std::size_t layer = 0; layer < config.layers.size(); ++layer) prepare_layer(layer);
+  }
+
+  void load(const TensorSpec& spec) {
+    if (spec.expert >= 0 && place_of(spec) < 0) return;
+    const at::Tensor stored = source_.read(spec);
+    WINNOW_CHECK(stored.sizes() == at::IntArrayRef(spec.shape));
+    place(spec, stored);
+    source_.release(spec);
+  }
+
+  Model finish() {
+    if (model_.config.tied_embeddings) model_.output_head.weight = model_.embedding;
+    WINNOW_CHECK(model_.embedding.defined() && model_.final_norm.defined() && model_.output_head.weight.defined());
+    model_.rope_frequencies = rope_frequencies(model_.config.attention.rope, model_.config.attention.head_dim);
+    return std::move(model_);
+  }
+
+ private:
+  void prepare_layer(std::size_t layer) {
+    LayerConfig& config = model_.config.layers[layer];
+    if (config.mlp != LayerConfig::Mlp::kMoe) {
+      model_.layers[layer].dense.emplace();
+      return;
+    }
+    std::vector<int>& kept = kept_[layer];
+    if (layer < options_.kept_experts.size()) kept = options_.kept_experts[layer];
+    if (kept.empty()) {
+      kept.resize(config.experts);
+      std::iota(kept.begin(), kept.end(), 0);
+    }
+    WINNOW_CHECK(std::is_sorted(kept.begin(), kept.end()) && kept.front() >= 0 && kept.back() < config.experts);
+    MoeWeights& moe = model_.layers[layer].moe.emplace();
+    moe.original_index = kept;
+    for (std::size_t expert = 0; expert < kept.size(); ++expert) experts_.push_back(std::make_shared<GatedMlp>());
+    moe.experts.assign(experts_.end() - static_cast<std::ptrdiff_t>(kept.size()), experts_.end());
+    first_expert_.resize(layer + 1);
+    first_expert_[layer] = experts_.size() - kept.size();
+    if (config.shared_width > 0) moe.shared.emplace();
+    config.experts = static_cast<std::int64_t>(kept.size());
+  }
+
+  // Index among the experts kept, or -1.
+  std::ptrdiff_t place_of(const TensorSpec& spec) const {
+    const std::vector<int>& kept = kept_[spec.layer];
+    const auto position = std::lower_bound(kept.begin(), kept.end(), spec.expert);
+    return position != kept.end() && *position == spec.expert ? position - kept.begin() : -1;
+  }
+
+  // A copy of our own: the stored tensor may lie in a mapped file.
+  at::Tensor own(const at::Tensor& stored) const { return own_as(stored, options_.dtype); }
+  at::Tensor own_as(const at::Tensor& stored, at::ScalarType dtype) const {
+    return stored.to(at::TensorOptions(options_.device).dtype(dtype), /*non_blocking=*/false, /*copy=*/true).contiguous();
+  }
+
+  GatedMlp& expert_of(const TensorSpec& spec) { return *experts_[first_expert_[spec.layer] + place_of(spec)]; }
+
+  at::Tensor router_rows(const TensorSpec& spec, const at::Tensor& stored) const {
+    const std::vector<std::int64_t> rows(kept_[spec.layer].begin(), kept_[spec.layer].end());
+    return own_as(stored.index_select(0, at::tensor(rows, at::kLong)).to(options_.dtype), at::kFloat);
+  }
+
+  void place(const TensorSpec& spec, const at::Tensor& stored) {
+    if (spec.layer < 0) return place_outside_layers(spec, stored);
+    LayerWeights& layer = model_.layers[spec.layer];
+    AttentionWeights& attention = layer.attention;
+    switch (spec.role) {
+      case Role::kAttentionNorm: layer.attention_norm = own(stored); break;
+      case Role::kMlpNorm: layer.mlp_norm = own(stored); break;
+      case Role::kQuery: attention.query.weight = own(stored); break;
+      case Role::kKey: attention.key.weight = own(stored); break;
+      case Role::kValue: attention.value.weight = own(stored); break;
+      case Role::kOutput: attention.output.weight = own(stored); break;
+      case Role::kQueryBias: attention.query.bias = own(stored); break;
+      case Role::kKeyBias: attention.key.bias = own(stored); break;
+      case Role::kValueBias: attention.value.bias = own(stored); break;
+      case Role::kOutputBias: attention.output.bias = own(stored); break;
+      case Role::kDenseGate: layer.dense->gate.weight = own(stored); break;
+      case Role::kDenseUp: layer.dense->up.weight = own(stored); break;
+      case Role::kDenseDown: layer.dense->down.weight = own(stored); break;
+      case Role::kRouter: layer.moe->router = router_rows(spec, stored); break;
+      case Role::kExpertGate: expert_of(spec).gate.weight = own(stored); break;
+      case Role::kExpertUp: expert_of(spec).up.weight = own(stored); break;
+      case Role::kExpertDown: expert_of(spec).down.weight = own(stored); break;
+      case Role::kSharedGate: layer.moe->shared->gate.weight = own(stored); break;
+      case Role::kSharedUp: layer.moe->shared->up.weight = own(stored); break;
+      case Role::kSharedDown: layer.moe->shared->down.weight = own(stored); break;
+      case Role::kSharedRouter: layer.moe->shared_router = own_as(stored.to(options_.dtype), at::kFloat); break;
+      case Role::kEmbedding: case Role::kFinalNorm: case Role::kOutputHead: WINNOW_CHECK(spec.layer < 0);
+    }
+  }
+
+  void place_outside_layers(const TensorSpec& spec, const at::Tensor& stored) {
+    switch (spec.role) {
+      case Role::kEmbedding: model_.embedding = own(stored); break;
+      case Role::kFinalNorm: model_.final_norm = own(stored); break;
+      case Role::kOutputHead: model_.output_head.weight = own(stored); break;
+      default: WINNOW_CHECK(spec.layer >= 0);
+    }
+  }
+
+  WeightSource& source_;
+  const LoadOptions& options_;
+  Model model_;
+  std::vector<std::vector<int>> kept_;                // by layer; empty on dense layers
+  std::vector<std::shared_ptr<GatedMlp>> experts_;    // of all layers, writable while loading
+  std::vector<std::size_t> first_expert_;             // by layer, into experts_
+};
+
+}  // namespace
+
+Model load_model(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const LoadOptions& options) {
+  Loader loader(config, source, options);
+  for (const TensorSpec& spec : tensors) loader.load(spec);
+  return loader.finish();
+}
+
+}  // namespace winnow

@@ -1,0 +1,58 @@
+#include "harness/engine/rope.h"
+
+#include <ATen/ATen.h>
+
+#include <numbers>
+
+namespace winnow {
+namespace {
+
+// Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, those between interpolated.
+at::Tensor stretch_long_wavelengths(const RopeConfig& rope, const at::Tensor& frequencies) {
+  const double context = static_cast<double>(rope.original_max_positions);
+  const double low_wavelength = context / rope.low_freq_factor, high_wavelength = context / rope.high_freq_factor;
+  const at::Tensor wavelengths = at::reciprocal(frequencies) * (2 * std::numbers::pi);
+  const at::Tensor stretched = at::where(wavelengths > low_wavelength, frequencies / rope.factor, frequencies);
+  const at::Tensor smooth = (at::reciprocal(wavelengths) * context - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+  const at::Tensor blended = (1 - smooth) * stretched / rope.factor + smooth * stretched;
+  return at::where((wavelengths >= high_wavelength).logical_and(wavelengths <= low_wavelength), blended, stretched);
+}
+
+}  // namespace
+
+at::Tensor rope_frequencies(const RopeConfig& rope, std::int64_t head_dim) {
+  const at::Tensor exponents = at::arange(0, head_dim, 2, at::kFloat) / static_cast<double>(head_dim);
+  const at::Tensor frequencies = at::reciprocal(at::pow(at::Scalar(rope.theta), exponents));
+  switch (rope.kind) {
+    case RopeConfig::Kind::kDefault: return frequencies;
+    case RopeConfig::Kind::kLinear: return frequencies / rope.factor;
+    case RopeConfig::Kind::kLlama3: return stretch_long_wavelengths(rope, frequencies);
+  }
+  return frequencies;
+}
+
+at::Tensor row_positions(const PackedBatch& batch) {
+  at::Tensor positions = at::empty({static_cast<std::int64_t>(batch.tokens.size())}, at::kFloat);
+  float* out = positions.mutable_data_ptr<float>();
+  for (const Segment& segment : batch.segments) {
+    std::int64_t position = 0;
+    for (const ContextPart& part : segment.context) position += part.length;
+    for (std::int64_t row = 0; row < segment.rows; ++row) out[segment.first_row + row] = static_cast<float>(position + row);
+  }
+  return positions;
+}
+
+RopeTable rope_table(const at::Tensor& positions, const at::Tensor& frequencies) {
+  const at::Tensor angles = positions.unsqueeze(1) * frequencies.unsqueeze(0);
+  return {angles.cos(), angles.sin()};
+}
+
+at::Tensor rotate(const at::Tensor& heads, const RopeTable& table) {
+  const std::int64_t half = heads.size(2) / 2;
+  const at::Tensor wide = heads.to(at::kFloat);
+  const at::Tensor first = wide.slice(2, 0, half), second = wide.slice(2, half);
+  const at::Tensor cosine = table.cosine.unsqueeze(1), sine = table.sine.unsqueeze(1);
+  return at::cat({first * cosine - second * sine, second * cosine + first * sine}, 2).to(heads.scalar_type());
+}
+
+}  // namespace winnow

@@ -1,0 +1,13 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include "harness/engine/model.h"
+#include "harness/engine/observer.h"
+
+namespace winnow {
+
+// Softmax over the experts present, the best min(k, present) of each row (ties: lower index first), renormalised where the family says so,
+// experts skipped by skip_beta with weight 0. input [rows, hidden].
+Routing route(const RouterConfig& config, const MoeWeights& moe, const at::Tensor& input);
+
+}  // namespace winnow

@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -11,7 +12,7 @@ class PythonRandom {
   explicit PythonRandom(std::uint64_t seed);
   std::uint32_t bits32();                  // getrandbits(32)
   std::uint32_t bits(int count);           // getrandbits(count), 1 ≤ count ≤ 32
-  std::uint64_t below(std::uint64_t n);    // _randbelow(n), n < 2^32
+  std::uint64_t below(std::uint64_t n);    // _randbelow(n), n > 0
   double uniform();                        // random()
   std::int64_t integer(std::int64_t low, std::int64_t high);  // randint(low, high), both ends included
   std::vector<std::size_t> sample(std::size_t population, std::size_t count);   // indices of sample(range(population), count)

@@ -6,7 +6,7 @@
 
 namespace winnow {
 
-double mean(std::span<const double> values);
+double mean(std::span<const double> values);  // of no values: NaN, as for all functions here
 // Sample standard deviation (n − 1) over √n, as lm-evaluation-harness has it for means. 0 values or 1 give NaN.
 double mean_standard_error(std::span<const double> values);
 
@@ -25,14 +25,14 @@ double mcnemar_exact(std::int64_t only_first_right, std::int64_t only_second_rig
 struct Interval {
   double low, high;
 };
-// Mean of paired differences with its two-sided normal interval at the given level (0.95).
+// Mean of the paired differences first − second with its two-sided normal interval at the given level (0.95).
 struct PairedDifference {
   double difference;
   double standard_error;
   Interval interval;
 };
 PairedDifference paired_difference(std::span<const double> first, std::span<const double> second, double level = 0.95);
-// Percentile bootstrap of the mean of paired differences; deterministic for a seed.
+// Percentile bootstrap of the mean of first − second; deterministic for a seed.
 Interval paired_bootstrap(std::span<const double> first, std::span<const double> second, int replicates, std::uint64_t seed, double level = 0.95);
 
 double median(std::span<const double> values);  // numpy's: mean of the two middle values

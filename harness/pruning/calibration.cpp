@@ -1,8 +1,8 @@
 #include "harness/pruning/calibration.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
-#include <span>
 
 #include "harness/core/digest.h"
 #include "harness/core/error.h"
@@ -20,6 +20,8 @@ std::vector<std::uint32_t> seed_words(std::uint64_t seed) {
 }
 
 std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed) { return NumpyRandom(seed_words(seed)).permutation(count); }
+
+constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
 void check_request(const CalibrationDocuments& documents, std::size_t sequences, std::size_t length) {
   if (documents.count == 0) throw input_error("calibration: there are no documents; name a data set that has some");
@@ -80,19 +82,20 @@ std::string CalibrationTokens::sha256() const {
 }
 
 CalibrationTokens packed_blocks(const CalibrationDocuments& documents, std::size_t sequences, std::size_t length, std::uint64_t seed) {
-  check_request(documents, sequences, length);
+  check_request(documents, std::max<std::size_t>(sequences, 1), length);
   std::vector<std::size_t> order = shuffled(documents.count, seed);
-  order.resize(std::min(order.size(), 16 * sequences));
+  if (sequences > 0) order.resize(std::min(order.size(), 16 * sequences));
+  const std::size_t wanted = sequences > 0 ? sequences : kAll;
   CalibrationTokens tokens;
-  for (std::size_t begin = 0; begin < order.size() && tokens.sequences.size() < sequences; begin += kGroup) {
+  for (std::size_t begin = 0; begin < order.size() && tokens.sequences.size() < wanted; begin += kGroup) {
     std::vector<std::int32_t> group;
     const std::size_t end = std::min(begin + kGroup, order.size());
-    const std::size_t needed = (sequences - tokens.sequences.size()) * length;
+    const std::size_t needed = sequences > 0 ? (wanted - tokens.sequences.size()) * length : kAll;
     for (std::size_t i = begin; i < end && group.size() < needed; ++i) {
       const std::vector<std::int32_t> ids = documents.encode(order[i]);
       group.insert(group.end(), ids.begin(), ids.end());
     }
-    cut_group(group, length, sequences, tokens.sequences);
+    cut_group(group, length, wanted, tokens.sequences);
   }
   if (tokens.sequences.size() < sequences) {
     throw input_error("calibration: {} documents give {} blocks of {} tokens, {} were asked for; lower \"sequences\" or \"length\", or name a larger data set", documents.count,

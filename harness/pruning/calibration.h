@@ -21,7 +21,7 @@ struct CalibrationDocuments {
 };
 
 // Lu et al. and STUN: documents shuffled as numpy's default_rng(seed).permutation, the first 16 · sequences of them concatenated in groups of 1,000,
-// cut into blocks of `length`, remainders dropped. Throws Error(kInput) where there are too few tokens, with the number there is.
+// cut into blocks of `length`, remainders dropped; a group that does not fill one block stays as a short one. 0 sequences: all there are. Throws Error(kInput) where there are too few tokens, with the number there is.
 CalibrationTokens packed_blocks(const CalibrationDocuments& documents, std::size_t sequences, std::size_t length, std::uint64_t seed);
 
 // SparseGPT and Wanda: Python's random.seed(seed); a random document longer than `length`, a random window of it, until there are enough.

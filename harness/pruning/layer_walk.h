@@ -27,6 +27,7 @@ class LayerWalk {
   bool enter_next_layer();
   int layer() const { return layer_; }
   std::size_t batches() const { return batches_.size(); }
+  std::int64_t sequences() const;
   // Sequence number (over all batches) of every row of a batch, int64 [rows].
   const at::Tensor& sequence_of_row(std::size_t batch) const { return sequences_[batch]; }
 

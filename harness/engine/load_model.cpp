@@ -22,16 +22,23 @@ class Loader {
   }
 
   void load(const TensorSpec& spec) {
-    if (spec.expert >= 0 && place_of(spec) < 0) return;
+    if (spec.expert >= 0 && (place_of(spec) < 0 || shares_storage(spec))) return;
     const at::Tensor stored = source_.read(spec);
     WINNOW_CHECK(stored.sizes() == at::IntArrayRef(spec.shape));
     place(spec, stored);
     source_.release(spec);
   }
 
+  LayerWeights finish_layer(int layer) { return std::move(model_.layers[layer]); }
+
   Model finish() {
     if (model_.config.tied_embeddings) model_.output_head.weight = model_.embedding;
-    WINNOW_CHECK(model_.embedding.defined() && model_.final_norm.defined() && model_.output_head.weight.defined());
+    WINNOW_CHECK(model_.final_norm.defined() && model_.output_head.weight.defined());
+    return finish_embedding();
+  }
+
+  Model finish_embedding() {
+    WINNOW_CHECK(model_.embedding.defined());
     model_.rope_frequencies = rope_frequencies(model_.config.attention.rope, model_.config.attention.head_dim);
     return std::move(model_);
   }
@@ -52,12 +59,20 @@ class Loader {
     WINNOW_CHECK(std::is_sorted(kept.begin(), kept.end()) && kept.front() >= 0 && kept.back() < config.experts);
     MoeWeights& moe = model_.layers[layer].moe.emplace();
     moe.original_index = kept;
+    moe.skip_beta = config.skip_beta;
     for (std::size_t expert = 0; expert < kept.size(); ++expert) experts_.push_back(std::make_shared<GatedMlp>());
     moe.experts.assign(experts_.end() - static_cast<std::ptrdiff_t>(kept.size()), experts_.end());
     first_expert_.resize(layer + 1);
     first_expert_[layer] = experts_.size() - kept.size();
+    for (std::size_t expert = 0; expert < config.expert_storage.size(); ++expert) moe.experts[expert] = moe.experts[config.expert_storage[expert]];
     if (config.shared_width > 0) moe.shared.emplace();
     config.experts = static_cast<std::int64_t>(kept.size());
+  }
+
+  // Merged in place with another expert, whose weights it runs with.
+  bool shares_storage(const TensorSpec& spec) const {
+    const std::vector<int>& storage = model_.config.layers[spec.layer].expert_storage;
+    return !storage.empty() && storage[spec.expert] != spec.expert;
   }
 
   // Index among the experts kept, or -1.
@@ -133,6 +148,22 @@ Model load_model(const ModelConfig& config, const std::vector<TensorSpec>& tenso
   Loader loader(config, source, options);
   for (const TensorSpec& spec : tensors) loader.load(spec);
   return loader.finish();
+}
+
+LayerWeights load_layer(const ModelConfig& config, const std::vector<TensorSpec>& tensors, int layer, WeightSource& source, const LoadOptions& options) {
+  Loader loader(config, source, options);
+  for (const TensorSpec& spec : tensors) {
+    if (spec.layer == layer) loader.load(spec);
+  }
+  return loader.finish_layer(layer);
+}
+
+Model load_embedding(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const LoadOptions& options) {
+  Loader loader(config, source, options);
+  for (const TensorSpec& spec : tensors) {
+    if (spec.role == Role::kEmbedding) loader.load(spec);
+  }
+  return loader.finish_embedding();
 }
 
 }  // namespace winnow

@@ -66,4 +66,8 @@ struct LoadOptions {
 // Reads and converts tensor after tensor in the order given; never holds a second copy of more than one tensor.
 Model load_model(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const LoadOptions& options);
 
+// For walking a model layer by layer: one layer's weights, and a Model with nothing but its embedding.
+LayerWeights load_layer(const ModelConfig& config, const std::vector<TensorSpec>& tensors, int layer, WeightSource& source, const LoadOptions& options);
+Model load_embedding(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const LoadOptions& options);
+
 }  // namespace winnow

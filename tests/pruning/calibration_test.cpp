@@ -1,6 +1,5 @@
 #include "harness/pruning/calibration.h"
 
-
 #include <set>
 
 #include "harness/core/json.h"

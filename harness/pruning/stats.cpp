@@ -1,0 +1,154 @@
+#include "harness/pruning/stats.h"
+
+#include <ATen/ATen.h>
+
+#include "harness/core/error.h"
+#include "harness/engine/experts.h"
+
+namespace winnow {
+namespace {
+
+at::Tensor zeros(at::IntArrayRef shape, at::ScalarType type = at::kDouble) { return at::zeros(shape, type); }
+
+// Sums of one layer while batches go through it.
+class LayerCollector {
+ public:
+  LayerCollector(LayerWalk& walk, const LayerConfig& config, const std::vector<TensorSpec>& tensors, const std::set<Observed>& what)
+      : walk_(walk), experts_(config.experts), what_(what) {
+    for (const TensorSpec& tensor : tensors) {
+      if (tensor.layer == walk.layer()) names_[{tensor.role, tensor.expert}] = &tensor;
+    }
+    if (config.mlp != LayerConfig::Mlp::kMoe) return;
+    stats_.count = zeros({experts_}, at::kLong);
+    stats_.router_probability = zeros({experts_});
+    if (wants(Observed::kGates)) stats_.gate_probability = zeros({experts_}), stats_.gate_renormalized = zeros({experts_});
+    if (wants(Observed::kCoactivation)) stats_.coactivation = zeros({experts_, experts_}, at::kLong);
+    if (wants(Observed::kOutputNorms)) {
+      for (at::Tensor* sum : {&stats_.output_norm, &stats_.output_square_norm, &stats_.probability_norm, &stats_.renormalized_norm, &stats_.max_activation}) *sum = zeros({experts_});
+    }
+  }
+
+  Observer observe(std::size_t batch) {
+    sequence_of_row_ = walk_.sequence_of_row(batch);
+    Observer observer;
+    observer.routing = [this](int, const Routing& routing) { add_routing(routing); };
+    if (wants(Observed::kOutputNorms) || wants(Observed::kInputNorms) || wants(Observed::kGateInputNorms)) {
+      observer.expert = [this](const ExpertCall& call) { add_expert(call); };
+    }
+    if (wants(Observed::kInputNorms)) {
+      observer.linear = [this](const LinearInput& linear) { add_input(stats_.inputs, linear.role, -1, linear.input, sequence_of_row_); };
+    }
+    if (wants(Observed::kMeanOutputs)) {
+      observer.moe_input = [this](int, const at::Tensor& hidden) { add_mean_outputs(hidden); };
+    }
+    return observer;
+  }
+
+  LayerStats finish() {
+    if (stats_.mean_output.defined()) stats_.mean_output.div_(static_cast<double>(stats_.tokens));
+    if (!ratios_.empty()) stats_.skip_ratios = at::cat(ratios_);
+    return std::move(stats_);
+  }
+
+ private:
+  bool wants(Observed observed) const { return what_.contains(observed); }
+
+  void add_routing(const Routing& routing) {
+    probabilities_ = routing.logits.to(at::kFloat).softmax(-1);
+    const at::Tensor chosen = probabilities_.gather(1, routing.experts);  // [rows, k]
+    chosen_sum_ = chosen.sum(-1);
+    stats_.tokens += probabilities_.size(0);
+    const at::Tensor is_chosen = at::zeros_like(probabilities_, at::kDouble).scatter_(1, routing.experts, 1.0).cpu();  // [rows, E]
+    stats_.count += is_chosen.sum(0).to(at::kLong);
+    const at::Tensor probabilities = probabilities_.cpu().to(at::kDouble);
+    stats_.router_probability += probabilities.sum(0);
+    if (wants(Observed::kGates)) {
+      stats_.gate_probability += (probabilities * is_chosen).sum(0);
+      stats_.gate_renormalized += ((probabilities_ / chosen_sum_.unsqueeze(1)).cpu().to(at::kDouble) * is_chosen).sum(0);
+    }
+    if (wants(Observed::kCoactivation)) {
+      at::Tensor pairs = is_chosen.t().matmul(is_chosen).to(at::kLong);
+      pairs.fill_diagonal_(0);
+      stats_.coactivation += pairs;
+    }
+    if (wants(Observed::kSkipRatios)) ratios_.push_back((chosen.select(1, chosen.size(1) - 1) / chosen.select(1, 0)).cpu());
+  }
+
+  void add_expert(const ExpertCall& call) {
+    if (wants(Observed::kOutputNorms)) add_output(call);
+    if (wants(Observed::kInputNorms)) add_expert_inputs(stats_.inputs, call, {});
+    if (wants(Observed::kGateInputNorms)) {
+      const at::Tensor gate = (probabilities_.select(1, call.expert).index_select(0, call.rows) / chosen_sum_.index_select(0, call.rows)).unsqueeze(1);
+      add_expert_inputs(stats_.gated_inputs, call, gate);
+    }
+  }
+
+  void add_expert_inputs(std::map<std::string, InputNorm>& sums, const ExpertCall& call, const at::Tensor& gate) {
+    const at::Tensor sequences = sequence_of_row_.index_select(0, call.rows.cpu());
+    const at::Tensor input = gate.defined() ? call.input.to(at::kFloat) * gate : call.input;
+    const at::Tensor activation = gate.defined() ? call.activation.to(at::kFloat) * gate : call.activation;
+    add_input(sums, Role::kExpertGate, call.expert, input, sequences);
+    add_input(sums, Role::kExpertUp, call.expert, input, sequences);
+    add_input(sums, Role::kExpertDown, call.expert, activation, sequences);
+  }
+
+  void add_output(const ExpertCall& call) {
+    const at::Tensor output = call.output.to(at::kFloat);
+    if (!output.isfinite().all().item<bool>()) {
+      throw input_error("calibration: expert {} of layer {} gives outputs that are not finite; the checkpoint is damaged there, or dtype f32 is needed", call.expert, call.layer);
+    }
+    const at::Tensor norms = output.norm(2, 1).to(at::kDouble);
+    const at::Tensor probability = probabilities_.select(1, call.expert).index_select(0, call.rows).to(at::kDouble);
+    const at::Tensor renormalized = probability / chosen_sum_.index_select(0, call.rows).to(at::kDouble);
+    const auto add = [&](at::Tensor& sum, const at::Tensor& values) { sum[call.expert] += values.sum().item<double>(); };
+    add(stats_.output_norm, norms);
+    add(stats_.output_square_norm, norms.square());
+    add(stats_.probability_norm, norms * probability);
+    add(stats_.renormalized_norm, norms * renormalized);
+    const double largest = output.max().item<double>();
+    if (largest > stats_.max_activation[call.expert].item<double>()) stats_.max_activation[call.expert] = largest;
+  }
+
+  void add_input(std::map<std::string, InputNorm>& sums, Role role, int expert, const at::Tensor& input, const at::Tensor& sequences) {
+    InputNorm& sum = sums[names_.at({role, expert})->name];
+    const at::Tensor squares = input.to(at::kFloat).square().sum(0, /*keepdim=*/false, at::kDouble).cpu();
+    if (!squares.isfinite().all().item<bool>()) {
+      throw input_error("calibration: the input of {} is not finite; the checkpoint is damaged before it, or dtype f32 is needed", names_.at({role, expert})->name);
+    }
+    sum.square_sum = sum.square_sum.defined() ? sum.square_sum + squares : squares;
+    sum.tokens += input.size(0);
+    sum.calls += std::get<0>(at::unique_consecutive(sequences)).numel();
+  }
+
+  void add_mean_outputs(const at::Tensor& hidden) {
+    if (!stats_.mean_output.defined()) stats_.mean_output = zeros({experts_, hidden.size(1)});
+    const MoeWeights& moe = *walk_.weights().moe;
+    for (std::int64_t expert = 0; expert < experts_; ++expert) {
+      stats_.mean_output[expert] += run_mlp(*moe.experts[expert], hidden).sum(0, /*keepdim=*/false, at::kDouble).cpu();
+    }
+  }
+
+  LayerWalk& walk_;
+  std::int64_t experts_;
+  const std::set<Observed>& what_;
+  std::map<std::pair<Role, int>, const TensorSpec*> names_;
+  at::Tensor sequence_of_row_;             // of the batch that runs
+  at::Tensor probabilities_, chosen_sum_;  // f32 [rows, experts], [rows]
+  std::vector<at::Tensor> ratios_;
+  LayerStats stats_;
+};
+
+}  // namespace
+
+CalibrationStats collect_stats(LayerWalk& walk, const ModelConfig& config, const std::vector<TensorSpec>& tensors, const std::set<Observed>& what) {
+  CalibrationStats stats;
+  stats.sequences = walk.sequences();
+  while (walk.enter_next_layer()) {
+    LayerCollector collector(walk, config.layers[walk.layer()], tensors, what);
+    walk.run([&](std::size_t batch) { return collector.observe(batch); });
+    stats.layers.push_back(collector.finish());
+  }
+  return stats;
+}
+
+}  // namespace winnow

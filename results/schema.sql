@@ -41,11 +41,11 @@ CREATE TABLE IF NOT EXISTS trials(
   started_at TEXT NOT NULL,
   finished_at TEXT,
   seconds_json TEXT NOT NULL DEFAULT '{}',
-  load_seconds REAL GENERATED ALWAYS AS (seconds_json ->> '$.load') VIRTUAL,
-  plan_seconds REAL GENERATED ALWAYS AS (seconds_json ->> '$.plan') VIRTUAL,
-  prefill_seconds REAL GENERATED ALWAYS AS (seconds_json ->> '$.prefill') VIRTUAL,
-  decode_seconds REAL GENERATED ALWAYS AS (seconds_json ->> '$.decode') VIRTUAL,
-  total_seconds REAL GENERATED ALWAYS AS (seconds_json ->> '$.total') VIRTUAL
+  load_seconds REAL,
+  plan_seconds REAL,
+  prefill_seconds REAL,
+  decode_seconds REAL,
+  total_seconds REAL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS trials_by_cell ON trials(cell_key, status);
 CREATE UNIQUE INDEX IF NOT EXISTS one_running_trial_per_cell ON trials(cell_key) WHERE status = 'running';
@@ -169,7 +169,7 @@ INSERT OR REPLACE INTO metadata(table_name, column_name, description) VALUES
 ('trials', 'reason', 'A sentence for failed and skipped'),
 ('trials', 'started_at', 'When it was begun'),
 ('trials', 'finished_at', 'When it ended'),
-('trials', 'seconds_json', 'Seconds by phase, on a monotonic clock'),
+('trials', 'seconds_json', 'Seconds of every phase, on a monotonic clock; the columns after it repeat the usual ones'),
 ('trials', 'load_seconds', 'Seconds to read the model'),
 ('trials', 'plan_seconds', 'Seconds to calibrate and plan'),
 ('trials', 'prefill_seconds', 'Seconds of forward passes over prompts'),

@@ -85,9 +85,15 @@ std::set<std::pair<std::string, std::int64_t>> find_answered(SQLite::Database& d
 }
 
 void save_seconds(SQLite::Database& database, std::int64_t trial_id, const std::map<std::string, double>& seconds) {
-  SQLite::Statement update(database, "UPDATE trials SET seconds_json = ? WHERE id = ?");
-  update.bind(1, number_map_to_json(seconds));
-  update.bind(2, trial_id);
+  SQLite::Statement update(database, "UPDATE trials SET load_seconds = ?, plan_seconds = ?, prefill_seconds = ?, decode_seconds = ?, total_seconds = ?, seconds_json = ? "
+                                     "WHERE id = ?");
+  int index = 0;
+  for (const char* phase : {"load", "plan", "prefill", "decode", "total"}) {
+    ++index;
+    if (const auto found = seconds.find(phase); found != seconds.end()) update.bind(index, found->second);
+  }
+  update.bind(6, number_map_to_json(seconds));
+  update.bind(7, trial_id);
   update.exec();
 }
 

@@ -36,7 +36,8 @@ std::string numbers_to_json(const std::vector<double>& numbers) {
 
 std::vector<double> numbers_from_json(const std::string& text) {
   std::vector<double> numbers;
-  for (const Json& value : parse_column(text)) numbers.push_back(number_from_json(value));
+  const Json list = parse_column(text);
+  for (const Json& value : list) numbers.push_back(number_from_json(value));
   return numbers;
 }
 
@@ -48,7 +49,8 @@ std::string number_map_to_json(const std::map<std::string, double>& numbers) {
 
 std::map<std::string, double> number_map_from_json(const std::string& text) {
   std::map<std::string, double> numbers;
-  for (const auto& [name, value] : parse_column(text).items()) numbers.emplace(name, number_from_json(value));
+  const Json object = parse_column(text);
+  for (const auto& [name, value] : object.items()) numbers.emplace(name, number_from_json(value));
   return numbers;
 }
 

@@ -33,7 +33,8 @@ class Registry {
   }
 
   void add(Registered<Plugin> plugin, const char* file) {
-    const auto [position, inserted] = entries_.try_emplace(plugin.name, Entry{std::move(plugin), file});
+    const std::string name = plugin.name;  // the entry takes the plug-in, name and all
+    const auto [position, inserted] = entries_.try_emplace(name, Entry{std::move(plugin), file});
     if (!inserted) {  // before main: nobody could catch
       std::fprintf(stderr, "winnow: two %ss are called '%s': %s and %s\n", Plugin::kKind, position->first.c_str(), position->second.file, file);
       std::exit(kExitBug);

@@ -29,6 +29,7 @@ struct OpenedModel {
   std::map<std::string, double> seconds;  // load, plan, apply
   std::string plan_json;                  // empty for dense
   std::vector<Metric> metrics;            // realised sparsity and the like, recorded with every trial
+  std::function<std::int64_t()> device_peak_bytes;  // of the accelerator since it was asked last; empty where there is none
 };
 
 // How the runner gets models; the app room implements it, tests fake it.
@@ -42,25 +43,31 @@ class ModelOpener {
 };
 
 // All cells of a sweep in running order: pure but for the digests asked of `opener` and `datasets`. Recorded models meet the empty variant only.
+// Throws Error(kInput) naming a data file, a model, or two models that are one.
 std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource& datasets);
+
+// Every (model, variant) pair through ModelOpener::check, before any work. What is merely unsupported passes: its cells become skipped rows.
+void check_variants(const Sweep& sweep, ModelOpener& opener);
 
 struct SweepProgress {
   std::size_t cells_done = 0, cells_total = 0;
   const Cell* cell = nullptr;
   std::size_t examples_done = 0, examples_total = 0;
   WorkCounters counters;
-  std::map<std::string, double> running_values;  // running mean of each answer value, with its filter
+  std::map<std::string, double> running_values;  // running mean of each answer value, by "filter name" ("name" where the filter is none)
 };
 
 struct SweepOutcome {
-  std::size_t ran = 0, already_done = 0, failed = 0, skipped = 0;
+  std::size_t ran = 0, already_done = 0, failed = 0, skipped = 0;  // ran: ended ok
+  std::size_t elsewhere = 0;  // another live process is at them
   bool stopped = false;  // asked to stop; everything finished is saved
 };
 
 struct RunControls {
   std::function<bool()> should_stop;                       // asked after every response
   std::function<void(const SweepProgress&)> on_progress;   // at most a few times a second
-  double save_every_seconds = 5;
+  std::function<void(const Cell&, const TrialEnd&)> on_cell_end;  // also for cells that another process runs: status kRunning
+  double save_every_seconds = 5;                           // of work at most that a kill can lose, but for the pack under way
   Json environment;                                        // of this process, saved with every trial
 };
 

@@ -1,1 +1,208 @@
-namespace winnow {}
+#include "harness/sweep/sweep_file.h"
+
+#include <algorithm>
+#include <map>
+
+#include "harness/api/task.h"
+#include "harness/core/files.h"
+#include "harness/sweep/checked_json.h"
+
+namespace winnow {
+namespace {
+
+constexpr std::size_t kMaxSweepBytes = std::size_t{16} << 20;
+constexpr std::size_t kMaxItems = 10000;
+constexpr std::size_t kMaxNameBytes = 200;
+
+// Reads the parts in the order the file documents them; each method throws at the place of the fault.
+class SweepReader {
+ public:
+  SweepReader(const CheckedJson& file, const std::filesystem::path& folder, const PrunerDeclarations& pruners)
+      : file_(file), folder_(folder), pruners_(pruners) {}
+
+  Sweep read() {
+    static const std::vector<std::string> kLists = {"models", "variants", "tasks", "$schema"};
+    const Params settings = file_.settings("", file_.root(), "the sweep", sweep_settings(), kLists);
+    sweep_.name = settings.get<std::string>("name");
+    check_name("name", sweep_.name);
+    check_sweep_name();
+    sweep_.device = settings.get<std::string>("device");
+    check_device();
+    sweep_.threads = settings.find<int>("threads").value_or(0);
+    sweep_.token_budget = settings.get<std::int64_t>("token_budget");
+    for_each("models", [this](const std::string& path, const Json& item) { read_model(path, item); });
+    for_each("variants", [this](const std::string& path, const Json& item) { read_variant(path, item); });
+    for_each("tasks", [this](const std::string& path, const Json& item) { read_task(path, item); });
+    check_recorded_have_dense();
+    return std::move(sweep_);
+  }
+
+ private:
+  using ReadItem = std::function<void(const std::string& path, const Json& item)>;
+
+  Error fault(const std::string& path, const std::string& sentence) const { return file_.fault(path, CheckedJson::At::kValue, sentence); }
+
+  void for_each(const std::string& key, const ReadItem& read_item) {
+    if (!file_.root().contains(key)) throw fault("", fmt::format("\"{}\" is missing; a sweep names models, variants and tasks", key));
+    const Json& list = file_.root()[key];
+    if (!list.is_array()) throw fault(key, fmt::format("expected a list of objects, found {}", json_kind(list)));
+    if (list.empty()) throw fault(key, "the list is empty, so there is nothing to run");
+    if (list.size() > kMaxItems) throw fault(key, fmt::format("the list has {} items; at most {} are read", list.size(), kMaxItems));
+    for (std::size_t i = 0; i < list.size(); ++i) read_item(item_path(key, i), list[i]);
+  }
+
+  void check_name(const std::string& path, const std::string& name) const {
+    if (name.empty()) throw fault(path, "expected a name, found an empty string");
+    if (name.size() > kMaxNameBytes) throw fault(path, fmt::format("the name has {} bytes; at most {} are allowed", name.size(), kMaxNameBytes));
+    if (name.find('\0') != std::string::npos) throw fault(path, "the name holds a NUL character");
+  }
+
+  void check_sweep_name() const {
+    const bool is_file_name = sweep_.name.find('/') == std::string::npos && sweep_.name[0] != '.' &&
+                              std::none_of(sweep_.name.begin(), sweep_.name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    if (!is_file_name) throw fault("name", "the name becomes a file name (NAME.sqlite), so it may not hold '/' or control characters, nor begin with a dot");
+  }
+
+  void check_device() const {
+    const std::string& device = sweep_.device;
+    const bool has_index = device.starts_with("cuda:") && device.size() > 5 && device.size() < 9 &&
+                           std::all_of(device.begin() + 5, device.end(), [](unsigned char c) { return c >= '0' && c <= '9'; });
+    if (device != "cpu" && device != "cuda" && !has_index) throw fault("device", fmt::format("'{}' is no device; expected cpu, cuda or cuda:N", device));
+  }
+
+  using FirstIndex = std::map<std::string, std::size_t>;
+
+  void refuse_second(const std::string& path, const std::string& name, FirstIndex& first, const char* list) const {
+    const auto [same, is_new] = first.try_emplace(name, first.size());
+    if (!is_new) throw fault(path, fmt::format("'{}' is already the name of {}[{}]; names must differ", name, list, same->second));
+  }
+
+  std::string resolve(const std::string& path) const {
+    const std::filesystem::path given(path);
+    return given.is_absolute() ? path : (folder_ / given).lexically_normal().string();
+  }
+
+  // A folder beside the sweep file comes before a hub name; what has no folder and looks like org/name is left for the hub cache.
+  std::string resolve_model(const std::string& path) const {
+    const std::string folder = resolve(path);
+    std::error_code ignored;
+    const bool looks_like_hub_name = std::count(path.begin(), path.end(), '/') == 1 && path[0] != '.' && path[0] != '/' && path.back() != '/';
+    return looks_like_hub_name && !std::filesystem::exists(folder, ignored) ? path : folder;
+  }
+
+  void read_model(const std::string& path, const Json& item) {
+    const Params settings = file_.settings(path, item, "a model", model_settings(), {});
+    ModelSpec model{.name = settings.get<std::string>("name")};
+    check_name(path + ".name", model.name);
+    refuse_second(path + ".name", model.name, first_model_, "models");
+    const int sources = settings.has("path") + settings.has("recorded") + settings.has("config");
+    if (sources != 1) throw fault(path, fmt::format("a model has exactly one of \"path\", \"recorded\", \"config\"; this one has {}", sources));
+    for (const char* key : {"path", "recorded", "config"}) {
+      if (settings.has(key)) check_source(member_path(path, key), settings.get<std::string>(key));
+    }
+    const bool is_random = settings.has("weights");
+    if (settings.has("config") && !is_random) throw fault(path, "a config alone has no weights; add \"weights\": \"random\", or give the model's \"path\"");
+    if (is_random && settings.has("recorded")) throw fault(path + ".weights", "recorded outputs have no weights");
+    if (settings.has("seed") && !is_random) throw fault(path + ".seed", "only a model with \"weights\": \"random\" has a seed");
+    if (settings.has("dtype") && settings.has("recorded")) throw fault(path + ".dtype", "recorded outputs have no dtype");
+    if (settings.has("recorded")) {
+      model.recorded = resolve(settings.get<std::string>("recorded"));
+      model.dtype.clear();
+    } else {
+      model.dtype = settings.find<std::string>("dtype").value_or(model.dtype);
+      model.seed = settings.find<std::uint64_t>("seed").value_or(0);
+      const std::string given = settings.get<std::string>(settings.has("path") ? "path" : "config");
+      if (!is_random) model.path = resolve_model(given);
+      else model.config = resolve(settings.has("path") ? (std::filesystem::path(given) / "config.json").string() : given);
+    }
+    sweep_.models.push_back(std::move(model));
+  }
+
+  void check_source(const std::string& path, const std::string& source) const {
+    if (source.empty()) throw fault(path, "expected a file or folder, found an empty string");
+    if (source.find('\0') != std::string::npos) throw fault(path, "the path holds a NUL character");
+  }
+
+  void read_variant(const std::string& path, const Json& item) {
+    static const std::vector<std::string> kSteps = {"steps"};
+    const Params settings = file_.settings(path, item, "a variant", variant_settings(), kSteps);
+    VariantSpec variant{.label = settings.get<std::string>("label")};
+    check_name(path + ".label", variant.label);
+    refuse_second(path + ".label", variant.label, first_variant_, "variants");
+    if (!item.contains("steps")) throw fault(path, "\"steps\" is missing; the unpruned model is written \"steps\": []");
+    const Json& steps = item["steps"];
+    if (!steps.is_array()) throw fault(path + ".steps", fmt::format("expected a list of steps such as {{\"pruner\": …}}, found {}", json_kind(steps)));
+    for (std::size_t i = 0; i < steps.size(); ++i) variant.steps.push_back(read_step(item_path(path + ".steps", i), steps[i]));
+    std::string identity;
+    for (const StepSpec& step : variant.steps) identity += step.pruner + canonical_json(step.settings);
+    const auto [same, is_new] = first_steps_.try_emplace(identity, sweep_.variants.size());
+    if (!is_new) throw fault(path + ".steps", fmt::format("the same steps as variants[{}] '{}'; one of them is enough", same->second, sweep_.variants[same->second].label));
+    sweep_.variants.push_back(std::move(variant));
+  }
+
+  StepSpec read_step(const std::string& path, const Json& item) const {
+    std::vector<std::string> names;
+    for (const auto& [name, declaration] : pruners_) names.push_back(name);
+    const std::string pruner = plug_in_name(path, item, "pruner", names);
+    const PrunerDeclaration& declaration = pruners_.at(pruner);
+    static const std::vector<std::string> kPruner = {"pruner"};
+    const Params settings = file_.settings(path, item, "pruner " + pruner, declaration.settings, kPruner);
+    file_.locate(path, [&] { declaration.try_settings(settings.as_json()); });
+    return {.pruner = pruner, .version = declaration.version, .settings = settings.as_json()};
+  }
+
+  void read_task(const std::string& path, const Json& item) {
+    const Registry<Task>& registry = Registry<Task>::instance();
+    const std::string task = plug_in_name(path, item, "task", registry.names());
+    static const std::vector<std::string> kTask = {"task"};
+    const Params settings = file_.settings(path, item, "task " + task, registry.find(task).settings, kTask);
+    file_.locate(path, [&] { registry.make(task, settings.as_json()); });
+    const auto [same, is_new] = first_task_.try_emplace(task + canonical_json(settings.as_json()), sweep_.tasks.size());
+    if (!is_new) throw fault(path, fmt::format("the same task with the same settings as tasks[{}]", same->second));
+    sweep_.tasks.push_back({.task = task, .settings = settings.as_json()});
+  }
+
+  // The registered name under `key`, such as "pruner": "random".
+  std::string plug_in_name(const std::string& path, const Json& item, const std::string& key, const std::vector<std::string>& known) const {
+    if (!item.is_object()) throw fault(path, fmt::format("expected an object such as {{\"{}\": …}}, found {}", key, json_kind(item)));
+    if (!item.contains(key)) throw fault(path, fmt::format("\"{}\" is missing; there are: {}", key, fmt::join(known, ", ")));
+    const std::string key_path = member_path(path, key);
+    if (!item[key].is_string()) throw fault(key_path, fmt::format("expected the name of a {}, found {}", key, json_kind(item[key])));
+    const std::string name = item[key].get<std::string>();
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      const std::string near = nearest_name(name, known);
+      throw fault(key_path, fmt::format("there is no {} '{}'{}; there are: {}", key, name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", ")));
+    }
+    return name;
+  }
+
+  void check_recorded_have_dense() const {
+    const bool has_dense = std::any_of(sweep_.variants.begin(), sweep_.variants.end(), [](const VariantSpec& variant) { return variant.steps.empty(); });
+    for (std::size_t i = 0; i < sweep_.models.size() && !has_dense; ++i) {
+      if (!sweep_.models[i].recorded.empty())
+        throw fault(item_path("models", i), "recorded outputs meet only a variant without steps; add {\"label\": \"dense\", \"steps\": []} to \"variants\"");
+    }
+  }
+
+  const CheckedJson& file_;
+  const std::filesystem::path folder_;
+  const PrunerDeclarations& pruners_;
+  Sweep sweep_;
+  FirstIndex first_model_, first_variant_, first_steps_, first_task_;  // by what must differ
+};
+
+}  // namespace
+
+Sweep parse_sweep(std::string_view text, const std::string& source, const std::filesystem::path& folder, const PrunerDeclarations& pruners,
+                  const std::vector<std::string>& overrides) {
+  const CheckedJson file(text, source, overrides);
+  return SweepReader(file, folder, pruners).read();
+}
+
+Sweep read_sweep(const std::filesystem::path& file, const PrunerDeclarations& pruners, const std::vector<std::string>& overrides) {
+  return parse_sweep(read_file(file, kMaxSweepBytes), file.string(), file.parent_path(), pruners, overrides);
+}
+
+std::string device_kind(const std::string& device) { return device.substr(0, device.find(':')); }
+
+}  // namespace winnow

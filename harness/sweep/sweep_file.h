@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/core/json.h"
+#include "harness/sweep/sweep_declaration.h"
 
 namespace winnow {
 
@@ -22,7 +23,8 @@ struct ModelSpec {
 
 struct StepSpec {
   std::string pruner;
-  Json settings = Json::object();
+  int version = 1;
+  Json settings = Json::object();  // checked, defaults filled in
 };
 
 struct VariantSpec {
@@ -32,7 +34,7 @@ struct VariantSpec {
 
 struct TaskSpec {
   std::string task;
-  Json settings = Json::object();  // checked against the task's declaration, defaults not filled in
+  Json settings = Json::object();  // checked, defaults filled in
 };
 
 struct Sweep {
@@ -46,8 +48,13 @@ struct Sweep {
 };
 
 // Parses and checks a whole sweep file: JSON with comments, unknown keys refused, plug-ins and their settings known. Relative paths are
-// taken from the file's folder. `overrides` are --set PATH=VALUE. Throws Error(kInput) "file:line:column: path: …, nearest known name".
-Sweep read_sweep(const std::filesystem::path& file, const std::vector<std::string>& overrides = {});
-Sweep parse_sweep(std::string_view text, const std::string& source, const std::filesystem::path& folder, const std::vector<std::string>& overrides = {});
+// taken from the file's folder. `overrides` are --set PATH=VALUE. Throws Error(kInput) "file:line:column: path: …, nearest known name",
+// Error(kUsage) where an override is at fault.
+Sweep read_sweep(const std::filesystem::path& file, const PrunerDeclarations& pruners, const std::vector<std::string>& overrides = {});
+Sweep parse_sweep(std::string_view text, const std::string& source, const std::filesystem::path& folder, const PrunerDeclarations& pruners,
+                  const std::vector<std::string>& overrides = {});
+
+// "cuda" of "cuda:1": what counts for results.
+std::string device_kind(const std::string& device);
 
 }  // namespace winnow

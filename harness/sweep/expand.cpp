@@ -1,0 +1,95 @@
+#include <algorithm>
+#include <map>
+
+#include "harness/api/task.h"
+#include "harness/core/digest.h"
+#include "harness/sweep/run_sweep.h"
+
+namespace winnow {
+namespace {
+
+// What of a task decides its results.
+Json task_identity(const TaskSpec& spec, DatasetSource& datasets) {
+  const Registered<Task>& entry = Registry<Task>::instance().find(spec.task);
+  const Params settings = Params::check("task " + spec.task, entry.settings, spec.settings);
+  Json data = Json::array();
+  for (const DatasetPart& part : entry.make(settings)->reads()) {
+    const DatasetRows& rows = datasets.read(part);
+    data.push_back({{"dataset", part.dataset}, {"split", part.split}, {"subset", part.subset}, {"sha256", rows.sha256}, {"edition", rows.edition}});
+  }
+  return {{"task", spec.task}, {"version", entry.version}, {"settings", settings.as_json()}, {"data", std::move(data)}};
+}
+
+Json model_identity(const ModelSpec& spec, const std::string& device, const ModelIdentity& identity) {
+  if (identity.is_recorded) return {{"recorded_sha256", identity.content_sha256}};
+  return {{"content_sha256", identity.content_sha256}, {"tokenizer_sha256", identity.tokenizer_sha256},
+          {"dtype", spec.dtype}, {"device", device_kind(device)}, {"engine", identity.engine_version}};
+}
+
+Json variant_identity(const VariantSpec& variant) {
+  Json steps = Json::array();
+  for (const StepSpec& step : variant.steps) {
+    steps.push_back({{"pruner", step.pruner}, {"version", step.version}, {"settings", step.settings}, {"calibration_sha256", nullptr}});
+  }
+  return steps;
+}
+
+std::string shown(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+// The task alone, or with the settings that tell it from its namesakes: "gsm8k limit=40 shots=0".
+std::string task_label(const Sweep& sweep, std::size_t index) {
+  const TaskSpec& mine = sweep.tasks[index];
+  std::string label = mine.task;
+  for (const auto& [name, value] : mine.settings.items()) {
+    const bool differs = std::any_of(sweep.tasks.begin(), sweep.tasks.end(),
+                                     [&, &name = name, &value = value](const TaskSpec& other) { return other.task == mine.task && (!other.settings.contains(name) || other.settings[name] != value); });
+    if (differs) label += fmt::format(" {}={}", name, shown(value));
+  }
+  return label;
+}
+
+}  // namespace
+
+std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource& datasets) {
+  std::vector<Json> tasks;
+  std::vector<std::string> labels;
+  for (std::size_t t = 0; t < sweep.tasks.size(); ++t) {
+    tasks.push_back(task_identity(sweep.tasks[t], datasets));
+    labels.push_back(task_label(sweep, t));
+  }
+  std::vector<Cell> cells;
+  std::map<std::string, std::size_t> first_with_key;
+  for (std::size_t m = 0; m < sweep.models.size(); ++m) {
+    const ModelIdentity identity = opener.identify(sweep.models[m]);
+    for (std::size_t v = 0; v < sweep.variants.size(); ++v) {
+      if (identity.is_recorded && !sweep.variants[v].steps.empty()) continue;
+      for (std::size_t t = 0; t < sweep.tasks.size(); ++t) {
+        Json cell_identity = {{"model", model_identity(sweep.models[m], sweep.device, identity)}, {"steps", variant_identity(sweep.variants[v])}, {"task", tasks[t]}};
+        std::string key = sha256_hex(canonical_json(cell_identity));
+        const auto [same, is_new] = first_with_key.try_emplace(key, cells.size());
+        if (!is_new) {
+          throw input_error("models '{}' and '{}' hold the same in the same dtype, so their results are one; leave one of them out", cells[same->second].model, sweep.models[m].name);
+        }
+        cells.push_back({.key = std::move(key), .identity = std::move(cell_identity), .model = sweep.models[m].name, .variant = sweep.variants[v].label,
+                         .task = sweep.tasks[t].task, .task_label = labels[t], .model_index = m, .variant_index = v, .task_index = t});
+      }
+    }
+  }
+  return cells;
+}
+
+void check_variants(const Sweep& sweep, ModelOpener& opener) {
+  for (const ModelSpec& model : sweep.models) {
+    for (const VariantSpec& variant : sweep.variants) {
+      if (!model.recorded.empty() && !variant.steps.empty()) continue;
+      try {
+        opener.check(model, variant);
+      } catch (const Error& error) {
+        if (error.kind() == ErrorKind::kUnsupported) continue;  // its cells become rows that say so
+        throw Error(error.kind(), fmt::format("model '{}', variant '{}': {}", model.name, variant.label, error.what()));
+      }
+    }
+  }
+}
+
+}  // namespace winnow

@@ -1,0 +1,172 @@
+#include "harness/sweep/run_cell.h"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+#include "harness/api/task.h"
+#include "harness/sweep/example_slice.h"
+
+namespace winnow {
+
+void saving(const std::function<void()>& save) {
+  try {
+    save();
+  } catch (...) {
+    throw LogFailure{std::current_exception()};
+  }
+}
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::size_t kMaxUnsavedAnswers = 512;
+constexpr double kSecondsBetweenReports = 0.1;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+AnswerSettings answer_settings(const Json& settings) {
+  AnswerSettings result;
+  if (settings.contains("max_length")) result.max_length = settings["max_length"].get<int>();
+  if (settings.contains("add_bos")) result.add_bos = settings["add_bos"].get<bool>();
+  if (settings.contains("profile")) result.profile = settings["profile"].get<std::string>();
+  return result;
+}
+
+class CellRunner {
+ public:
+  explicit CellRunner(const CellRun& run)
+      : run_(run), model_(*run.opened.model), spec_(run.sweep.tasks[run.cell.task_index]), task_(Registry<Task>::instance().make(spec_.task, spec_.settings)),
+        spent_(Spent::from_map(run.trial.seconds)) {
+    for (const auto& [phase, seconds] : run.opened.seconds) spent_.seconds[phase] += seconds;
+    spent_.seconds["total"] += std::accumulate(run.opened.seconds.begin(), run.opened.seconds.end(), 0.0, [](double sum, const auto& phase) { return sum + phase.second; });
+    spent_.raise_peaks(run.load_peaks);
+    counted_ = model_.counters();
+  }
+
+  std::optional<TrialEnd> run() {
+    TaskInputs inputs{.datasets = &run_.datasets, .encode = {}, .bos_id = run_.opened.bos_id};
+    inputs.encode = [this](std::string_view text) { return model_.encode(text, LanguageModel::Special::kAdd); };
+    const ExampleList examples = task_->examples(inputs);
+    run_.progress.examples_total = examples.count;
+    run_.progress.examples_done = run_.trial.answered.size();
+    restore_running_values();
+    ExampleSlicer slicer(examples, run_.trial.answered);
+    bool stopped = false;
+    while (!stopped) {
+      if (run_.controls.should_stop && run_.controls.should_stop()) break;
+      const std::optional<ExampleSlice> slice = slicer.next();
+      if (!slice) return end();
+      stopped = answer(*slice) == Continue::kNo;
+      save();
+    }
+    return std::nullopt;
+  }
+
+ private:
+  Continue answer(const ExampleSlice& slice) {
+    std::vector<std::vector<Response>> responses(slice.examples.size());
+    std::vector<std::size_t> missing(slice.examples.size());
+    for (std::size_t e = 0; e < slice.examples.size(); ++e) responses[e].resize(missing[e] = slice.examples[e].requests.size());
+    Continue go_on = Continue::kYes;
+    model_.answer(slice.requests, answer_settings(spec_.settings), [&](std::size_t request, const Response& response) {
+      const std::size_t e = slice.owner.at(request);
+      responses[e][request - slice.first[e]] = response;
+      WINNOW_CHECK(missing[e] > 0);
+      if (--missing[e] == 0) record(slice.examples[e], std::exchange(responses[e], {}));
+      if (unsaved_.size() >= kMaxUnsavedAnswers || seconds_since(saved_at_) >= run_.controls.save_every_seconds / 2) save();
+      if (seconds_since(reported_at_) >= kSecondsBetweenReports) report();
+      if (run_.controls.should_stop && run_.controls.should_stop()) go_on = Continue::kNo;
+      return go_on;
+    });
+    if (go_on == Continue::kYes) WINNOW_CHECK(std::all_of(missing.begin(), missing.end(), [](std::size_t count) { return count == 0; }));
+    return go_on;
+  }
+
+  void record(const Example& example, const std::vector<Response>& responses) {
+    RecordedAnswer recorded{.example = example.record, .prompt = example.requests.empty() ? "" : prompt_of(example.requests[0]), .arguments = arguments_of(example.requests)};
+    for (std::size_t i = 0; i < responses.size(); ++i) {
+      if (std::holds_alternative<GenerateRequest>(example.requests[i])) {
+        recorded.raw_reply = responses[i].text;
+      } else {
+        recorded.log_likelihoods.push_back(responses[i].log_likelihood);
+        recorded.greedy.push_back(responses[i].is_greedy);
+      }
+    }
+    recorded.answers = task_->grade(example, responses);
+    for (const Answer& answer : recorded.answers) add_running_values(answer.filter, answer.values);
+    unsaved_.push_back(std::move(recorded));
+    ++run_.progress.examples_done;
+  }
+
+  void save() {
+    if (!unsaved_.empty()) {
+      measure();
+      saving([&] { run_.log.append(run_.trial.id, unsaved_, spent_.as_map()); });
+      unsaved_.clear();
+    }
+    saved_at_ = Clock::now();
+  }
+
+  void measure() {
+    const WorkCounters now = model_.counters();
+    spent_.add_work(counted_, now);
+    counted_ = now;
+    spent_.seconds["total"] += seconds_since(std::exchange(measured_at_, Clock::now()));
+    spent_.raise_peaks(run_.memory.peaks());
+    if (run_.opened.device_peak_bytes) spent_.device_peak_bytes = std::max(spent_.device_peak_bytes, static_cast<double>(run_.opened.device_peak_bytes()));
+  }
+
+  void add_running_values(const std::string& filter, const std::map<std::string, double>& values) {
+    for (const auto& [name, value] : values) {
+      auto& [sum, count] = sums_[filter == "none" ? name : filter + " " + name];
+      sum += value;
+      ++count;
+    }
+  }
+
+  void restore_running_values() {
+    if (run_.trial.answered.empty()) return;
+    for (const ScoredAnswer& answer : run_.log.answers(run_.trial.id)) add_running_values(answer.filter, answer.values);
+  }
+
+  void report() {
+    if (!run_.controls.on_progress) return;
+    reported_at_ = Clock::now();
+    run_.progress.counters = model_.counters();
+    run_.progress.running_values.clear();
+    for (const auto& [name, total] : sums_) run_.progress.running_values[name] = total.first / static_cast<double>(total.second);
+    run_.controls.on_progress(run_.progress);
+  }
+
+  // Answers come in the order they were finished, which a resumed run changes; sums in the order of documents are the same to the last digit.
+  TrialEnd end() {
+    std::vector<ScoredAnswer> answers = run_.log.answers(run_.trial.id);
+    std::ranges::stable_sort(answers, {}, [](const ScoredAnswer& answer) { return std::tie(answer.leaf, answer.doc_id); });
+    TrialEnd end{.metrics = task_->aggregate(answers)};
+    measure();
+    report();
+    end.seconds = spent_.seconds;
+    const std::vector<Metric> measured = spent_.metrics();
+    end.metrics.insert(end.metrics.end(), run_.opened.metrics.begin(), run_.opened.metrics.end());
+    end.metrics.insert(end.metrics.end(), measured.begin(), measured.end());
+    return end;
+  }
+
+  const CellRun& run_;
+  LanguageModel& model_;
+  const TaskSpec& spec_;
+  std::unique_ptr<Task> task_;
+  Spent spent_;
+  WorkCounters counted_;
+  std::vector<RecordedAnswer> unsaved_;
+  std::map<std::string, std::pair<double, std::size_t>> sums_;
+  Clock::time_point saved_at_ = Clock::now(), measured_at_ = saved_at_, reported_at_ = saved_at_;
+};
+
+}  // namespace
+
+std::optional<TrialEnd> run_cell(const CellRun& run) { return CellRunner(run).run(); }
+
+}  // namespace winnow

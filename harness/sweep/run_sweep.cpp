@@ -1,0 +1,133 @@
+#include "harness/sweep/run_sweep.h"
+
+#include <chrono>
+#include <new>
+#include <set>
+#include <span>
+
+#include "harness/sweep/run_cell.h"
+
+namespace winnow {
+namespace {
+
+// What an exception means for the cells it ends: a row that says so.
+TrialEnd end_of(const std::exception& failure) {
+  const auto* error = dynamic_cast<const Error*>(&failure);
+  const TrialStatus status = error && error->kind() == ErrorKind::kUnsupported ? TrialStatus::kSkipped : TrialStatus::kFailed;
+  return {.status = status, .reason = dynamic_cast<const std::bad_alloc*>(&failure) ? "out of memory" : failure.what()};
+}
+
+class SweepRunner {
+ public:
+  SweepRunner(const Sweep& sweep, const std::vector<Cell>& cells, ModelOpener& opener, DatasetSource& datasets, TrialLog& log, const RunControls& controls)
+      : sweep_(sweep), opener_(opener), datasets_(datasets), log_(log), controls_(controls) {
+    std::set<std::string> finished;
+    saving([&] { finished = log_.finished_keys(); });
+    progress_.cells_total = cells.size();
+    for (const Cell& cell : cells) {
+      if (finished.contains(cell.key)) ++outcome_.already_done;
+      else pending_.push_back(&cell);
+    }
+    progress_.cells_done = outcome_.already_done;
+  }
+
+  // Cells of one model and variant follow each other: it is opened once for all of them.
+  SweepOutcome run() {
+    for (std::size_t begin = 0, end = 0; begin < pending_.size() && !stopping(); begin = end) {
+      while (end < pending_.size() && pending_[end]->model_index == pending_[begin]->model_index && pending_[end]->variant_index == pending_[begin]->variant_index) ++end;
+      run_group(std::span(pending_).subspan(begin, end - begin));
+    }
+    return outcome_;
+  }
+
+ private:
+  bool stopping() {
+    outcome_.stopped = outcome_.stopped || (controls_.should_stop && controls_.should_stop());
+    return outcome_.stopped;
+  }
+
+  void run_group(std::span<const Cell* const> cells) {
+    const ModelSpec& model = sweep_.models[cells[0]->model_index];
+    if (opener_.identify(model).has_random_weights) {
+      for (const Cell* cell : cells) {
+        const std::string reason = fmt::format("task {} scores answers, and model '{}' has random weights, which only measuring tasks take", cell->task, model.name);
+        close(*cell, begin(*cell), {.status = TrialStatus::kSkipped, .reason = reason});
+      }
+      return;
+    }
+    OpenedModel opened;
+    memory_.restart();
+    try {
+      opened = opener_.open(model, sweep_.variants[cells[0]->variant_index]);
+    } catch (const std::exception& failure) {
+      for (const Cell* cell : cells) close(*cell, begin(*cell), end_of(failure));
+      return;
+    }
+    const ResidentBytes load_peaks = memory_.peaks();
+    for (const Cell* cell : cells) {
+      if (stopping()) return;
+      run_one(*cell, opened, load_peaks);
+    }
+  }
+
+  TrialLog::OpenTrial begin(const Cell& cell) {
+    TrialLog::OpenTrial trial;
+    saving([&] { trial = log_.begin(cell, controls_.environment); });
+    return trial;
+  }
+
+  void run_one(const Cell& cell, OpenedModel& opened, const ResidentBytes& load_peaks) {
+    const TrialLog::OpenTrial trial = begin(cell);
+    if (trial.id == 0) return close(cell, trial, {});
+    progress_.cell = &cell;
+    progress_.examples_done = progress_.examples_total = 0;
+    memory_.restart();
+    std::optional<TrialEnd> end;
+    try {
+      if (!opened.plan_json.empty()) saving([&] { log_.record_plan(trial.id, opened.plan_json); });
+      end = run_cell({sweep_, cell, opened, datasets_, log_, trial, controls_, memory_, progress_, load_peaks});
+      if (!end) {
+        outcome_.stopped = true;
+        return;
+      }
+    } catch (const std::exception& failure) {
+      end = end_of(failure);
+    }
+    close(cell, trial, *end);
+  }
+
+  void close(const Cell& cell, const TrialLog::OpenTrial& trial, TrialEnd end) {
+    if (trial.id == 0) {
+      end.status = TrialStatus::kRunning;
+      end.reason = "another process is running it or has just finished it";
+      ++outcome_.elsewhere;
+    } else {
+      saving([&] { log_.finish(trial.id, end); });
+      ++(end.status == TrialStatus::kOk ? outcome_.ran : end.status == TrialStatus::kFailed ? outcome_.failed : outcome_.skipped);
+    }
+    ++progress_.cells_done;
+    if (controls_.on_cell_end) controls_.on_cell_end(cell, end);
+  }
+
+  const Sweep& sweep_;
+  ModelOpener& opener_;
+  DatasetSource& datasets_;
+  TrialLog& log_;
+  const RunControls& controls_;
+  MemoryWatch memory_;
+  std::vector<const Cell*> pending_;
+  SweepProgress progress_;
+  SweepOutcome outcome_;
+};
+
+}  // namespace
+
+SweepOutcome run_sweep(const Sweep& sweep, const std::vector<Cell>& cells, ModelOpener& opener, DatasetSource& datasets, TrialLog& log, const RunControls& controls) {
+  try {
+    return SweepRunner(sweep, cells, opener, datasets, log, controls).run();
+  } catch (const LogFailure& failure) {
+    std::rethrow_exception(failure.cause);
+  }
+}
+
+}  // namespace winnow

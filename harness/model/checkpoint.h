@@ -24,6 +24,8 @@ class Checkpoint : public WeightSource {
   virtual const std::vector<TensorSpec>& tensors() const = 0;
 
   virtual std::uint64_t weight_bytes() const = 0;
+  // Commit hash on the hub where the folder is a snapshot in the Hugging Face cache, else empty.
+  virtual std::string hub_commit() const = 0;
   // Of config, shard headers and sizes: cheap; names the model in plans, traces, inspect.
   virtual std::string header_sha256() const = 0;
   // Of every byte of config and weights; computed once and cached by path, size and mtime under cache_folder(): names the model in cell keys.
@@ -31,6 +33,10 @@ class Checkpoint : public WeightSource {
   // Throws Error(kInput) if a file's size or mtime is no longer what it was at open.
   virtual void check_unchanged() const = 0;
 };
+
+// The config of a model by itself, for models without weights: a config.json, or a folder that holds one; generation_config.json beside it
+// is read too. Throws Error(kInput | kUnsupported).
+ModelConfig read_model_config(const std::filesystem::path& path);
 
 // $WINNOW_CACHE, else $XDG_CACHE_HOME/winnow, else ~/.cache/winnow.
 std::filesystem::path cache_folder();

@@ -55,6 +55,9 @@ struct ModelConfig {
   std::string dtype;                        // of the weights as stored: "f32", "f16", "bf16"
   std::optional<std::int64_t> bos_id;
   std::vector<std::int64_t> eos_ids;        // of generation_config.json where there is one, else config.json
+  // Settings of generation_config.json that would change greedy decoding in transformers and that the engine does not apply:
+  // "repetition_penalty 1.05". To be reported with every generated score.
+  std::vector<std::string> generation_settings_ignored;
   Json original;                            // config.json
 
   std::int64_t moe_layers() const;

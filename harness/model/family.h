@@ -46,7 +46,8 @@ class Family {
   // Every tensor of the model in the order of the forward pass, released layout.
   virtual std::vector<TensorSpec> tensors(const ModelConfig& config) const = 0;
 
-  // Other names a tensor goes by; fused v5 layouts give the fused tensor's name here (see checkpoint.cpp).
+  // Names in the fused layout that transformers 5 can write; all empty where the family has none. `router` is also accepted beside
+  // per-expert tensors.
   struct FusedNames {
     std::string gate_up;  // [E, 2I, H], gate rows first
     std::string down;     // [E, H, I]
@@ -57,6 +58,9 @@ class Family {
   // config.json of the model with these expert counts (indexed by layer; 0 on dense layers), for exports: the count key when all are equal,
   // else per_layer_config.
   virtual Json write_expert_counts(const Json& config, const std::vector<std::int64_t>& counts) const = 0;
+
+  // A complete config.json of a small model that uses what is special about the family: the contract tests run on it.
+  virtual Json example_config() const = 0;
 };
 
 // The family of a config.json, by model_type. Throws Error(kUnsupported) naming the type and the families there are.

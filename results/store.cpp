@@ -1,1 +1,231 @@
-namespace winnow {}
+#include "results/store.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <chrono>
+#include <optional>
+
+#include "harness/core/digest.h"
+#include "harness/core/error.h"
+#include "harness/core/json.h"
+#include "results/answer_writer.h"
+#include "results/claims.h"
+#include "results/database.h"
+#include "results/store_impl.h"
+#include "results/stored_values.h"
+
+namespace winnow {
+namespace {
+
+using SQLite::TransactionBehavior;
+
+std::string utc_now() {
+  const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  const auto milliseconds = now.time_since_epoch().count();
+  const std::time_t seconds = milliseconds / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     milliseconds % 1000);
+}
+
+void save_cell(SQLite::Database& database, const Cell& cell) {
+  SQLite::Statement insert(database, "INSERT INTO cells(key, model, variant, task, task_label, identity_json) VALUES (?, ?, ?, ?, ?, ?) "
+                                     "ON CONFLICT(key) DO UPDATE SET model = excluded.model, variant = excluded.variant, task_label = excluded.task_label");
+  insert.bind(1, cell.key);
+  insert.bind(2, readable_text(cell.model));
+  insert.bind(3, readable_text(cell.variant));
+  insert.bind(4, readable_text(cell.task));
+  insert.bind(5, readable_text(cell.task_label));
+  insert.bind(6, canonical_json(cell.identity));
+  insert.exec();
+}
+
+// The id of the row whose sha256 is the text's, made where there is none.
+std::int64_t save_environment(SQLite::Database& database, const Json& environment) {
+  const std::string text = canonical_json(environment);
+  const std::string digest = sha256_hex(text);
+  SQLite::Statement insert(database, "INSERT INTO environment(sha256, environment_json) VALUES (?, ?) ON CONFLICT(sha256) DO NOTHING");
+  insert.bind(1, digest);
+  insert.bind(2, text);
+  insert.exec();
+  SQLite::Statement find(database, "SELECT id FROM environment WHERE sha256 = ?");
+  find.bind(1, digest);
+  find.executeStep();
+  return find.getColumn(0).getInt64();
+}
+
+struct EarlierTrial {
+  std::int64_t id;
+  std::string seconds_json;
+};
+
+std::optional<EarlierTrial> find_trial(SQLite::Database& database, const std::string& key, const char* condition) {
+  SQLite::Statement find(database, std::string("SELECT id, seconds_json FROM trials WHERE cell_key = ? AND ") + condition + " ORDER BY id DESC LIMIT 1");
+  find.bind(1, key);
+  if (!find.executeStep()) return std::nullopt;
+  return EarlierTrial{find.getColumn(0).getInt64(), find.getColumn(1).getString()};
+}
+
+std::int64_t insert_trial(SQLite::Database& database, const std::string& key, std::int64_t environment_id) {
+  SQLite::Statement insert(database, "INSERT INTO trials(cell_key, environment_id, status, started_at) VALUES (?, ?, 'running', ?)");
+  insert.bind(1, key);
+  insert.bind(2, environment_id);
+  insert.bind(3, utc_now());
+  insert.exec();
+  return database.getLastInsertRowid();
+}
+
+std::set<std::pair<std::string, std::int64_t>> find_answered(SQLite::Database& database, std::int64_t trial_id) {
+  SQLite::Statement find(database, "SELECT DISTINCT examples.task, examples.doc_id FROM answers JOIN examples ON examples.id = answers.example_id WHERE answers.trial_id = ?");
+  find.bind(1, trial_id);
+  std::set<std::pair<std::string, std::int64_t>> answered;
+  while (find.executeStep()) answered.emplace(find.getColumn(0).getString(), find.getColumn(1).getInt64());
+  return answered;
+}
+
+void save_seconds(SQLite::Database& database, std::int64_t trial_id, const std::map<std::string, double>& seconds) {
+  SQLite::Statement update(database, "UPDATE trials SET load_seconds = ?, plan_seconds = ?, prefill_seconds = ?, decode_seconds = ?, total_seconds = ?, seconds_json = ? "
+                                     "WHERE id = ?");
+  int index = 0;
+  for (const char* phase : {"load", "plan", "prefill", "decode", "total"}) {
+    ++index;
+    if (const auto found = seconds.find(phase); found != seconds.end()) update.bind(index, found->second);
+  }
+  update.bind(6, number_map_to_json(seconds));
+  update.bind(7, trial_id);
+  update.exec();
+}
+
+void save_metric(SQLite::Statement& insert, std::int64_t trial_id, const Metric& metric) {
+  insert.reset();
+  insert.clearBindings();
+  insert.bind(1, trial_id);
+  insert.bind(2, readable_text(metric.name));
+  insert.bind(3, readable_text(metric.filter));
+  insert.bind(4, readable_text(metric.leaf));
+  insert.bind(5, readable_text(metric.parent));
+  insert.bind(6, metric.value);  // NaN becomes NULL
+  if (metric.standard_error) insert.bind(7, *metric.standard_error);
+  insert.bind(8, metric.unit);
+  insert.bind(9, metric.higher_is_better ? 1 : 0);
+  insert.bind(10, metric.count);
+  insert.exec();
+}
+
+}  // namespace
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::Store(Store&&) noexcept = default;
+Store::~Store() = default;
+
+Store Store::open(const std::filesystem::path& file) {
+  auto impl = std::make_unique<Impl>(file, Access::kWrite);
+  impl->claims.emplace(std::filesystem::canonical(file).string() + "-lock");
+  impl->read([&](SQLite::Database& database) { impl->writer.emplace(database); });
+  return Store(std::move(impl));
+}
+
+Store Store::open_read_only(const std::filesystem::path& file) { return Store(std::make_unique<Impl>(file, Access::kRead)); }
+
+const std::filesystem::path& Store::file() const { return impl_->file; }
+
+void Store::start_sweep(const std::string& name, const std::string& sweep_json, std::span<const Cell> cells) {
+  impl_->write([&](SQLite::Database& database) {
+    const std::string digest = sha256_hex(sweep_json);
+    SQLite::Statement insert(database, "INSERT INTO sweeps(name, sweep_sha256, sweep_json, started_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    insert.bind(1, readable_text(name));
+    insert.bind(2, digest);
+    insert.bind(3, readable_text(sweep_json));
+    insert.bind(4, utc_now());
+    insert.exec();
+    SQLite::Statement find(database, "SELECT id FROM sweeps WHERE name = ? AND sweep_sha256 = ?");
+    find.bind(1, readable_text(name));
+    find.bind(2, digest);
+    find.executeStep();
+    impl_->sweep_id = find.getColumn(0).getInt64();
+    for (const Cell& cell : cells) save_cell(database, cell);
+  });
+}
+
+std::set<std::string> Store::finished_keys() {
+  return impl_->read([](SQLite::Database& database) {
+    SQLite::Statement find(database, "SELECT DISTINCT cell_key FROM trials WHERE status IN ('ok', 'skipped')");
+    std::set<std::string> keys;
+    while (find.executeStep()) keys.insert(find.getColumn(0).getString());
+    return keys;
+  });
+}
+
+Store::OpenTrial Store::begin(const Cell& cell, const Json& environment) {
+  OpenTrial trial;
+  std::int64_t claimed = 0;
+  try {
+    impl_->write([&](SQLite::Database& database) {
+      if (find_trial(database, cell.key, "status IN ('ok', 'skipped')")) return;
+      const auto cut_off = find_trial(database, cell.key, "status = 'running'");
+      if (cut_off && !impl_->claims->try_claim(cut_off->id)) return;  // its process lives
+      save_cell(database, cell);
+      const std::int64_t environment_id = save_environment(database, environment);
+      trial.id = cut_off ? cut_off->id : insert_trial(database, cell.key, environment_id);
+      WINNOW_CHECK(cut_off || impl_->claims->try_claim(trial.id));
+      claimed = trial.id;
+      if (cut_off) {
+        trial.seconds = number_map_from_json(cut_off->seconds_json);
+        trial.answered = find_answered(database, trial.id);
+      }
+      SQLite::Statement tie(database, "UPDATE trials SET environment_id = ?, sweep_id = coalesce(?, sweep_id) WHERE id = ?");
+      tie.bind(1, environment_id);
+      if (impl_->sweep_id) tie.bind(2, *impl_->sweep_id);
+      tie.bind(3, trial.id);
+      tie.exec();
+    });
+  } catch (...) {
+    if (claimed != 0) impl_->claims->release(claimed);
+    throw;
+  }
+  if (trial.id != 0) impl_->open_trials.insert(trial.id);
+  return trial;
+}
+
+void Store::append(std::int64_t trial_id, std::span<const RecordedAnswer> answers, const std::map<std::string, double>& seconds) {
+  WINNOW_CHECK(impl_->open_trials.contains(trial_id));
+  impl_->write([&](SQLite::Database& database) {
+    for (const RecordedAnswer& answer : answers) impl_->writer->write(trial_id, answer);
+    save_seconds(database, trial_id, seconds);
+  });
+}
+
+void Store::finish(std::int64_t trial_id, const TrialEnd& end) {
+  WINNOW_CHECK(impl_->open_trials.contains(trial_id) && end.status != TrialStatus::kRunning);
+  impl_->write([&](SQLite::Database& database) {
+    SQLite::Statement insert(database, "INSERT INTO metrics(trial_id, name, filter, leaf, parent, value, stderr, unit, higher_is_better, n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    for (const Metric& metric : end.metrics) save_metric(insert, trial_id, metric);
+    if (!end.seconds.empty()) save_seconds(database, trial_id, end.seconds);
+    SQLite::Statement close(database, "UPDATE trials SET status = ?, reason = ?, finished_at = ? WHERE id = ?");
+    close.bind(1, std::string(status_name(end.status)));
+    close.bind(2, readable_text(end.reason));
+    close.bind(3, utc_now());
+    close.bind(4, trial_id);
+    close.exec();
+  });
+  impl_->open_trials.erase(trial_id);
+  impl_->claims->release(trial_id);
+}
+
+void Store::record_plan(std::int64_t trial_id, const std::string& plan_json) {
+  WINNOW_CHECK(impl_->open_trials.contains(trial_id));
+  impl_->write([&](SQLite::Database& database) {
+    const std::string digest = sha256_hex(plan_json);
+    SQLite::Statement insert(database, "INSERT INTO plans(sha256, plan_json) VALUES (?, ?) ON CONFLICT DO NOTHING");
+    insert.bind(1, digest);
+    insert.bind(2, plan_json);
+    insert.exec();
+    SQLite::Statement tie(database, "UPDATE trials SET plan_sha256 = ? WHERE id = ?");
+    tie.bind(1, digest);
+    tie.bind(2, trial_id);
+    tie.exec();
+  });
+}
+
+}  // namespace winnow

@@ -1,0 +1,60 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "harness/core/trial_log.h"
+
+namespace winnow {
+
+// An SQLite file that keeps every number and every answer; results/schema.sql says how. Every call is one transaction: it is there whole or
+// not at all, whenever the process dies. Throws Error(kInput) with one sentence for what a person can put right (full disk, damaged file …).
+class Store : public TrialLog {
+ public:
+  // To write: made where there is none, an older one is brought up to date, a copy kept beside it.
+  static Store open(const std::filesystem::path& file);
+  // To read: writes nothing, works on a read-only file in a read-only folder.
+  static Store open_read_only(const std::filesystem::path& file);
+  Store(Store&&) noexcept;
+  ~Store() override;
+
+  // Notes the sweep that the next trials belong to, and its cells with their newest labels, in the order of the reports.
+  void start_sweep(const std::string& name, const std::string& sweep_json, std::span<const Cell> cells);
+
+  std::set<std::string> finished_keys() override;
+  OpenTrial begin(const Cell& cell, const Json& environment) override;
+  void append(std::int64_t trial_id, std::span<const RecordedAnswer> answers, const std::map<std::string, double>& seconds) override;
+  // By task, document and filter, so that sums over them do not depend on where a run was cut off.
+  std::vector<ScoredAnswer> answers(std::int64_t trial_id) override;
+  void finish(std::int64_t trial_id, const TrialEnd& end) override;
+  void record_plan(std::int64_t trial_id, const std::string& plan_json) override;
+
+  // One trial per cell that was begun: the newest good one, else the newest. In the order of the cells.
+  std::vector<Trial> latest();
+  // Every answer of a trial, one filter after the other within a task (`answers` has one element; `raw_reply` is that of the example).
+  // One answer in memory at a time.
+  void for_each_answer(std::int64_t trial_id, const std::function<void(const RecordedAnswer&)>& visit);
+
+  const std::filesystem::path& file() const;
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Several stores read together: for a cell in more than one, a good trial is preferred, then the store named later.
+// `store` counts the given files.
+struct StoredTrial {
+  std::size_t store = 0;
+  Trial trial;
+};
+std::vector<StoredTrial> latest_of(std::span<Store> stores);
+
+}  // namespace winnow

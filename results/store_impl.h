@@ -1,0 +1,48 @@
+#pragma once
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <optional>
+#include <set>
+
+#include "results/answer_writer.h"
+#include "results/claims.h"
+#include "results/database.h"
+#include "results/store.h"
+
+namespace winnow {
+
+struct Store::Impl {
+  Impl(const std::filesystem::path& path, Access access) : file(path), database(open_database(path, access)) {}
+
+  // One transaction around `act`; it waits for other writers before it reads, so that what it reads cannot change under it.
+  template <class Act>
+  void write(Act&& act) {
+    try {
+      SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+      act(database);
+      transaction.commit();
+    } catch (const SQLite::Exception& error) {
+      rethrow_store_error(file, error, database.getHandle());
+    }
+  }
+
+  // `act` sees one state of the store throughout.
+  template <class Act>
+  auto read(Act&& act) {
+    try {
+      SQLite::Transaction transaction(database);
+      return act(database);
+    } catch (const SQLite::Exception& error) {
+      rethrow_store_error(file, error, database.getHandle());
+    }
+  }
+
+  std::filesystem::path file;
+  SQLite::Database database;
+  std::optional<Claims> claims;        // these four: when open to write
+  std::optional<AnswerWriter> writer;
+  std::set<std::int64_t> open_trials;
+  std::optional<std::int64_t> sweep_id;
+};
+
+}  // namespace winnow

@@ -1,0 +1,153 @@
+#include <algorithm>
+#include <map>
+
+#include "harness/core/json.h"
+#include "results/store_impl.h"
+#include "results/stored_values.h"
+
+namespace winnow {
+namespace {
+
+Metric read_metric(SQLite::Statement& row) {
+  Metric metric;
+  metric.name = row.getColumn(0).getString();
+  metric.filter = row.getColumn(1).getString();
+  metric.leaf = row.getColumn(2).getString();
+  metric.parent = row.getColumn(3).getString();
+  metric.value = row.getColumn(4).isNull() ? std::numeric_limits<double>::quiet_NaN() : row.getColumn(4).getDouble();
+  if (!row.getColumn(5).isNull()) metric.standard_error = row.getColumn(5).getDouble();
+  metric.unit = row.getColumn(6).getString();
+  metric.higher_is_better = row.getColumn(7).getInt() != 0;
+  metric.count = row.getColumn(8).getInt64();
+  return metric;
+}
+
+std::vector<Metric> read_metrics(SQLite::Database& database, std::int64_t trial_id) {
+  SQLite::Statement find(database, "SELECT name, filter, leaf, parent, value, stderr, unit, higher_is_better, n FROM metrics WHERE trial_id = ? ORDER BY id");
+  find.bind(1, trial_id);
+  std::vector<Metric> metrics;
+  while (find.executeStep()) metrics.push_back(read_metric(find));
+  return metrics;
+}
+
+constexpr const char* kSelectLatest =
+    "SELECT trials.id, cells.key, cells.identity_json, cells.model, cells.variant, cells.task, cells.task_label, coalesce(sweeps.name, ''), trials.status, "
+    "trials.reason, trials.started_at, trials.seconds_json, environment.environment_json "
+    "FROM cells JOIN trials ON trials.id = coalesce((SELECT max(id) FROM trials AS good WHERE good.cell_key = cells.key AND good.status = 'ok'), "
+    "(SELECT max(id) FROM trials AS newest WHERE newest.cell_key = cells.key)) "
+    "JOIN environment ON environment.id = trials.environment_id LEFT JOIN sweeps ON sweeps.id = trials.sweep_id ORDER BY cells.rowid";
+
+Trial read_trial(SQLite::Statement& row) {
+  Trial trial;
+  trial.id = row.getColumn(0).getInt64();
+  trial.cell.key = row.getColumn(1).getString();
+  trial.cell.identity = parse_json(row.getColumn(2).getString(), "cells.identity_json");
+  trial.cell.model = row.getColumn(3).getString();
+  trial.cell.variant = row.getColumn(4).getString();
+  trial.cell.task = row.getColumn(5).getString();
+  trial.cell.task_label = row.getColumn(6).getString();
+  trial.sweep = row.getColumn(7).getString();
+  trial.status = status_from_name(row.getColumn(8).getString());
+  trial.reason = row.getColumn(9).getString();
+  trial.started_at = row.getColumn(10).getString();
+  trial.seconds = number_map_from_json(row.getColumn(11).getString());
+  trial.environment = parse_json(row.getColumn(12).getString(), "environment.environment_json");
+  return trial;
+}
+
+// Ids of a trial's answers in the order in which they are shown. Only ids are sorted: prompts and replies may be large.
+std::vector<std::int64_t> ordered_answer_ids(SQLite::Database& database, std::int64_t trial_id) {
+  SQLite::Statement find(database,
+                         "WITH filters AS (SELECT filter, min(id) AS first FROM answers WHERE trial_id = ?1 GROUP BY filter) "
+                         "SELECT answers.id FROM answers JOIN examples ON examples.id = answers.example_id JOIN filters ON filters.filter = answers.filter "
+                         "WHERE answers.trial_id = ?1 ORDER BY examples.task, filters.first, examples.doc_id, answers.id");
+  find.bind(1, trial_id);
+  std::vector<std::int64_t> ids;
+  while (find.executeStep()) ids.push_back(find.getColumn(0).getInt64());
+  return ids;
+}
+
+constexpr const char* kSelectAnswer =
+    "SELECT examples.task, examples.data_sha256, examples.doc_id, examples.doc_json, examples.doc_hash, examples.target, examples.gold, "
+    "prompts.text, prompts.text_bytes, arguments.arguments_json, first.raw_reply, first.raw_reply_bytes, answers.log_likelihoods_json, answers.greedy_json, "
+    "answers.filter, answers.reply, answers.reply_bytes, answers.values_json "
+    "FROM answers JOIN examples ON examples.id = answers.example_id JOIN prompts ON prompts.sha256 = answers.prompt_sha256 "
+    "JOIN arguments ON arguments.id = answers.arguments_id "
+    "LEFT JOIN answers AS first ON first.trial_id = answers.trial_id AND first.example_id = answers.example_id AND first.raw_reply IS NOT NULL "
+    "WHERE answers.id = ?";
+
+RecordedAnswer read_answer(SQLite::Statement& row) {
+  RecordedAnswer recorded;
+  recorded.example.leaf = row.getColumn(0).getString();
+  recorded.example.data_sha256 = row.getColumn(1).getString();
+  recorded.example.doc_id = row.getColumn(2).getInt64();
+  recorded.example.doc_json = row.getColumn(3).getString();
+  recorded.example.doc_hash = row.getColumn(4).getString();
+  recorded.example.target = row.getColumn(5).getString();
+  if (!row.getColumn(6).isNull()) recorded.example.gold = row.getColumn(6).getInt64();
+  recorded.prompt = exact_text(row, 7);
+  recorded.arguments = strings_from_json(row.getColumn(9).getString());
+  if (!row.getColumn(10).isNull()) recorded.raw_reply = exact_text(row, 10);
+  recorded.log_likelihoods = numbers_from_json(row.getColumn(12).getString());
+  recorded.greedy = booleans_from_json(row.getColumn(13).getString());
+  recorded.answers.push_back({row.getColumn(14).getString(), exact_text(row, 15), number_map_from_json(row.getColumn(17).getString())});
+  return recorded;
+}
+
+}  // namespace
+
+std::vector<ScoredAnswer> Store::answers(std::int64_t trial_id) {
+  return impl_->read([&](SQLite::Database& database) {
+    SQLite::Statement find(database,
+                           "SELECT examples.task, examples.doc_id, answers.filter, answers.values_json FROM answers JOIN examples ON examples.id = answers.example_id "
+                           "WHERE answers.trial_id = ? ORDER BY examples.task, examples.doc_id, answers.id");
+    find.bind(1, trial_id);
+    std::vector<ScoredAnswer> answers;
+    while (find.executeStep()) {
+      answers.push_back({find.getColumn(0).getString(), find.getColumn(1).getInt64(), find.getColumn(2).getString(), number_map_from_json(find.getColumn(3).getString())});
+    }
+    return answers;
+  });
+}
+
+std::vector<Trial> Store::latest() {
+  return impl_->read([](SQLite::Database& database) {
+    SQLite::Statement find(database, kSelectLatest);
+    std::vector<Trial> trials;
+    while (find.executeStep()) {
+      trials.push_back(read_trial(find));
+      trials.back().metrics = read_metrics(database, trials.back().id);
+    }
+    return trials;
+  });
+}
+
+void Store::for_each_answer(std::int64_t trial_id, const std::function<void(const RecordedAnswer&)>& visit) {
+  impl_->read([&](SQLite::Database& database) {
+    SQLite::Statement find(database, kSelectAnswer);
+    for (const std::int64_t id : ordered_answer_ids(database, trial_id)) {
+      find.reset();
+      find.bind(1, id);
+      find.executeStep();
+      visit(read_answer(find));
+    }
+  });
+}
+
+std::vector<StoredTrial> latest_of(std::span<Store> stores) {
+  std::vector<StoredTrial> trials;
+  std::map<std::string, std::size_t> position_of_key;
+  for (std::size_t store = 0; store < stores.size(); ++store) {
+    for (Trial& trial : stores[store].latest()) {
+      const auto [position, is_new] = position_of_key.emplace(trial.cell.key, trials.size());
+      if (is_new) {
+        trials.push_back({store, std::move(trial)});
+      } else if (trial.status == TrialStatus::kOk || trials[position->second].trial.status != TrialStatus::kOk) {
+        trials[position->second] = {store, std::move(trial)};
+      }
+    }
+  }
+  return trials;
+}
+
+}  // namespace winnow

@@ -1,0 +1,105 @@
+#include "results/stored_values.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "harness/core/error.h"
+#include "harness/core/json.h"
+#include "harness/core/unicode.h"
+
+namespace winnow {
+namespace {
+
+Json number_to_json(double number) {
+  if (std::isfinite(number)) return number;
+  if (std::isnan(number)) return "nan";
+  return number > 0 ? "inf" : "-inf";
+}
+
+double number_from_json(const Json& value) {
+  if (value.is_number()) return value.get<double>();
+  if (value == "inf") return std::numeric_limits<double>::infinity();
+  if (value == "-inf") return -std::numeric_limits<double>::infinity();
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+Json parse_column(const std::string& text) { return parse_json(text, "a JSON column of the store"); }
+
+}  // namespace
+
+std::string numbers_to_json(const std::vector<double>& numbers) {
+  Json list = Json::array();
+  for (const double number : numbers) list.push_back(number_to_json(number));
+  return canonical_json(list);
+}
+
+std::vector<double> numbers_from_json(const std::string& text) {
+  std::vector<double> numbers;
+  const Json list = parse_column(text);
+  for (const Json& value : list) numbers.push_back(number_from_json(value));
+  return numbers;
+}
+
+std::string number_map_to_json(const std::map<std::string, double>& numbers) {
+  Json object = Json::object();
+  for (const auto& [name, number] : numbers) object[name] = number_to_json(number);
+  return canonical_json(object);
+}
+
+std::map<std::string, double> number_map_from_json(const std::string& text) {
+  std::map<std::string, double> numbers;
+  const Json object = parse_column(text);
+  for (const auto& [name, value] : object.items()) numbers.emplace(name, number_from_json(value));
+  return numbers;
+}
+
+std::string booleans_to_json(const std::vector<bool>& booleans) { return canonical_json(Json(booleans)); }
+std::vector<bool> booleans_from_json(const std::string& text) { return parse_column(text).get<std::vector<bool>>(); }
+std::string strings_to_json(const std::vector<std::string>& strings) { return canonical_json(Json(strings)); }
+std::vector<std::string> strings_from_json(const std::string& text) { return parse_column(text).get<std::vector<std::string>>(); }
+
+const char* status_name(TrialStatus status) {
+  switch (status) {
+    case TrialStatus::kRunning: return "running";
+    case TrialStatus::kOk: return "ok";
+    case TrialStatus::kFailed: return "failed";
+    case TrialStatus::kSkipped: return "skipped";
+  }
+  WINNOW_CHECK(!"a status");
+  return "";
+}
+
+TrialStatus status_from_name(const std::string& name) {
+  if (name == "ok") return TrialStatus::kOk;
+  if (name == "failed") return TrialStatus::kFailed;
+  if (name == "skipped") return TrialStatus::kSkipped;
+  return TrialStatus::kRunning;
+}
+
+std::string readable_text(std::string_view text) {
+  std::string readable = replace_invalid_utf8(text);
+  if (readable.find('\0') == std::string::npos) return readable;
+  std::string shown;
+  for (const char byte : readable) {
+    if (byte == '\0') shown += "\uFFFD"; else shown += byte;
+  }
+  return shown;
+}
+
+void bind_exact_text(SQLite::Statement& statement, int index, const std::string& text) {
+  const bool is_readable = text.find('\0') == std::string::npos && is_valid_utf8(text);
+  statement.bind(index, is_readable ? text : readable_text(text));
+  if (is_readable) {
+    statement.bind(index + 1);
+  } else {
+    statement.bind(index + 1, text.data(), static_cast<int>(text.size()));
+  }
+}
+
+std::string exact_text(SQLite::Statement& statement, int column) {
+  const SQLite::Column bytes = statement.getColumn(column + 1);
+  return bytes.isNull() ? statement.getColumn(column).getString() : bytes.getString();
+}
+
+}  // namespace winnow

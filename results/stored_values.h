@@ -1,0 +1,33 @@
+#pragma once
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/core/trial.h"
+
+// How values stand in columns. Doubles survive to the last bit; what JSON has no number for is written as "inf", "-inf", "nan".
+namespace winnow {
+
+std::string numbers_to_json(const std::vector<double>& numbers);
+std::vector<double> numbers_from_json(const std::string& text);
+std::string number_map_to_json(const std::map<std::string, double>& numbers);
+std::map<std::string, double> number_map_from_json(const std::string& text);
+std::string booleans_to_json(const std::vector<bool>& booleans);
+std::vector<bool> booleans_from_json(const std::string& text);
+std::string strings_to_json(const std::vector<std::string>& strings);
+std::vector<std::string> strings_from_json(const std::string& text);
+
+const char* status_name(TrialStatus status);
+TrialStatus status_from_name(const std::string& name);
+
+// Binds readable text at `index` and, where the text holds NUL or is not UTF-8, its exact bytes at `index` + 1 (else NULL).
+void bind_exact_text(SQLite::Statement& statement, int index, const std::string& text);
+// Reads the pair back.
+std::string exact_text(SQLite::Statement& statement, int column);
+// Text that every reader of SQLite shows: invalid UTF-8 and NUL become U+FFFD.
+std::string readable_text(std::string_view text);
+
+}  // namespace winnow

@@ -1,0 +1,45 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "harness/core/trial.h"
+
+namespace winnow {
+
+// What a model under a variant reached on a task: the place in `trials` of its trial, or none where it was not run.
+struct LeaderboardCell {
+  std::optional<std::size_t> trial;
+  std::optional<Metric> headline;  // of a good trial
+};
+
+struct LeaderboardRow {
+  std::string model, variant;
+  std::vector<LeaderboardCell> cells;       // one per task
+  std::vector<std::optional<Metric>> costs;  // one per cost column
+  std::optional<double> mean_rank;          // over the tasks in which the row has a headline; 1 is best
+};
+
+struct Leaderboard {
+  std::vector<std::string> tasks;  // labels, in the order of the trials
+  std::vector<std::string> costs;  // names of memory, speed and size metrics that some trial has
+  std::vector<LeaderboardRow> rows;  // best mean rank first; rows without any headline last
+  std::vector<Trial> trials;
+  std::size_t hidden_trials = 0;  // older ones under the same labels
+};
+
+// Pure. Ranks rows (model × variant) by the mean of their ranks over the tasks; equal values share their rank. Costs are joined over a row's
+// trials: the largest of peaks, the sum of tokens, rates weighted by the seconds of their phase.
+Leaderboard rank(std::vector<Trial> trials);
+
+// Counts that make a score worth a footnote.
+struct Caveats {
+  std::int64_t ties = 0, prompts_truncated = 0, replies_truncated = 0;
+  bool unverified_data = false;
+};
+Caveats caveats_of(const Trial& trial);
+
+}  // namespace winnow

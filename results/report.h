@@ -1,0 +1,23 @@
+#pragma once
+#include <string>
+
+#include "results/leaderboard.h"
+
+namespace winnow {
+
+// Pure functions: numbers in, text out. Names, reasons and replies in them may come from anywhere; no control character gets through.
+
+// A table of headline scores with their standard errors and of costs, then notes on what failed, ties, truncation and unverified data.
+std::string report_markdown(const Leaderboard& board);
+
+// One line per metric of every trial, and one for a trial without any. Numbers to the last digit; a text that a spreadsheet would take for a
+// formula begins with an apostrophe.
+std::string report_csv(const Leaderboard& board);
+
+// Rows, and every trial with all its metrics, seconds, identity and surroundings. ASCII; invalid UTF-8 becomes U+FFFD.
+std::string report_json(const Leaderboard& board);
+
+// A number as people read it: shares with four digits, bytes as MiB or GiB.
+std::string shown_number(double value, const std::string& unit);
+
+}  // namespace winnow

@@ -1,0 +1,175 @@
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+#include "harness/core/terminal.h"
+#include "results/report.h"
+
+namespace winnow {
+namespace {
+
+constexpr const char* kNothing = "–";
+
+bool is_word(char byte) { return std::isalnum(static_cast<unsigned char>(byte)) != 0 || static_cast<unsigned char>(byte) >= 0x80; }
+
+// Text as Markdown shows it literally, on one line.
+std::string escaped(std::string_view text) {
+  const std::string plain = printable(text);
+  std::string result;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    const char byte = plain[i];
+    switch (byte) {
+      case '\n': case '\t': result += ' '; break;
+      case '&': result += "&amp;"; break;
+      case '<': result += "&lt;"; break;
+      case '>': result += "&gt;"; break;
+      case '@': result += "&#64;"; break;  // GitHub would notify people
+      case '\\': case '`': case '*': case '[': case ']': case '|': case '~': case '#': case '$':
+        result += '\\';
+        result += byte;
+        break;
+      case '_':  // inside a word it stays a plain underscore
+        if (i == 0 || i + 1 == plain.size() || !is_word(plain[i - 1]) || !is_word(plain[i + 1])) result += '\\';
+        result += byte;
+        break;
+      default: result += byte;
+    }
+  }
+  return result;
+}
+
+// Numbered notes under the table; equal notes share their number.
+class Notes {
+ public:
+  std::string mark(const std::string& note) {
+    const auto found = std::ranges::find(notes_, note);
+    const auto number = found - notes_.begin() + 1;
+    if (found == notes_.end()) notes_.push_back(note);
+    return fmt::format(" \\[{}\\]", number);
+  }
+  std::string text() const {
+    std::string text;
+    for (std::size_t i = 0; i < notes_.size(); ++i) text += fmt::format("{}. {}\n", i + 1, notes_[i]);
+    return text;
+  }
+
+ private:
+  std::vector<std::string> notes_;
+};
+
+std::string counted(std::int64_t count, const char* one, const char* many) { return fmt::format("{} {}", count, count == 1 ? one : many); }
+
+// What all headlines of a column have in common goes into its heading.
+struct Column {
+  std::string name, filter;
+  bool higher_is_better = true;
+  std::int64_t count = 0;
+  bool has_any = false, is_same_count = true;
+};
+
+Column column_of(const Leaderboard& board, std::size_t task) {
+  Column column;
+  for (const LeaderboardRow& row : board.rows) {
+    const auto& headline = row.cells[task].headline;
+    if (!headline) continue;
+    if (!column.has_any) column = {headline->name, headline->filter, headline->higher_is_better, headline->count, true, true};
+    column.is_same_count = column.is_same_count && column.count == headline->count;
+  }
+  return column;
+}
+
+std::string heading(const std::string& task, const Column& column) {
+  if (!column.has_any) return escaped(task);
+  std::string details = escaped(column.name);
+  if (column.filter != "none") details += ", " + escaped(column.filter);
+  if (column.is_same_count) details += fmt::format(", n = {}", column.count);
+  return fmt::format("{} ({}) {}", escaped(task), details, column.higher_is_better ? "↑" : "↓");
+}
+
+std::string caveat_marks(const Trial& trial, Notes& notes) {
+  const Caveats caveats = caveats_of(trial);
+  const std::string where = fmt::format("{} · {} · {}: ", escaped(trial.cell.model), escaped(trial.cell.variant), escaped(trial.cell.task_label));
+  std::vector<std::string> found;
+  if (caveats.ties > 0) found.push_back(counted(caveats.ties, "exact tie, decided", "exact ties, decided") + " for the lowest choice");
+  if (caveats.prompts_truncated > 0) found.push_back(counted(caveats.prompts_truncated, "prompt", "prompts") + " cut on the left");
+  if (caveats.replies_truncated > 0) found.push_back(counted(caveats.replies_truncated, "reply", "replies") + " cut at the token limit");
+  std::string marks;
+  if (!found.empty()) marks += notes.mark(where + fmt::format("{}", fmt::join(found, "; ")));
+  if (caveats.unverified_data) marks += notes.mark("on unverified data: the files are not the published ones");
+  return marks;
+}
+
+std::string failure_text(const Trial& trial, Notes& notes) {
+  const char* word = trial.status == TrialStatus::kFailed ? "failed" : trial.status == TrialStatus::kSkipped ? "skipped" : "unfinished";
+  if (trial.status == TrialStatus::kRunning) return word;
+  return word + notes.mark(fmt::format("{} · {} · {}: {}: {}", escaped(trial.cell.model), escaped(trial.cell.variant), escaped(trial.cell.task_label), word, escaped(trial.reason)));
+}
+
+std::string score_text(const Leaderboard& board, const LeaderboardCell& cell, const Column& column, Notes& notes) {
+  if (!cell.trial) return kNothing;
+  const Trial& trial = board.trials[*cell.trial];
+  if (trial.status != TrialStatus::kOk) return failure_text(trial, notes);
+  if (!cell.headline) return kNothing;
+  const Metric& metric = *cell.headline;
+  std::string text = shown_number(metric.value, metric.unit);
+  if (metric.standard_error && !std::isnan(*metric.standard_error)) text += " ± " + shown_number(*metric.standard_error, metric.unit);
+  if (metric.name != column.name || metric.filter != column.filter) text += fmt::format(" ({}, {})", escaped(metric.name), escaped(metric.filter));
+  if (!column.is_same_count) text += fmt::format(" (n = {})", metric.count);
+  return text + caveat_marks(trial, notes);
+}
+
+std::string cost_heading(const std::string& name) {
+  if (name == "peak_bytes") return "peak memory";
+  if (name == "device_peak_bytes") return "device peak";
+  if (name == "prefill_tokens_per_second") return "prefill tokens/s";
+  if (name == "decode_tokens_per_second") return "decode tokens/s";
+  std::string words = name;
+  std::ranges::replace(words, '_', ' ');
+  return words;
+}
+
+std::string table_line(const std::vector<std::string>& fields) { return fmt::format("| {} |\n", fmt::join(fields, " | ")); }
+
+}  // namespace
+
+std::string shown_number(double value, const std::string& unit) {
+  if (std::isnan(value)) return "not a number";
+  if (std::isinf(value)) return value > 0 ? "∞" : "-∞";
+  if (unit == "bytes") {
+    constexpr double kMebi = 1024.0 * 1024.0;
+    return value < 1024 * kMebi ? fmt::format("{:.1f} MiB", value / kMebi) : fmt::format("{:.2f} GiB", value / (1024 * kMebi));
+  }
+  if (unit == "tokens" || unit == "examples") return fmt::format("{:.0f}", value);
+  if (unit == "tokens/s") return fmt::format("{:.1f}", value);
+  if (unit == "seconds") return fmt::format("{:.2f}", value);
+  return std::abs(value) < 1e6 ? fmt::format("{:.4f}", value) : fmt::format("{:.6g}", value);
+}
+
+std::string report_markdown(const Leaderboard& board) {
+  if (board.rows.empty()) return "No trials yet.\n";
+  std::vector<std::string> headings{"model", "variant"}, rules{"---", "---"};
+  std::vector<Column> columns;
+  for (std::size_t task = 0; task < board.tasks.size(); ++task) {
+    columns.push_back(column_of(board, task));
+    headings.push_back(heading(board.tasks[task], columns.back()));
+    rules.push_back("---:");
+  }
+  for (const std::string& cost : board.costs) {
+    headings.push_back(cost_heading(cost));
+    rules.push_back("---:");
+  }
+  Notes notes;
+  std::string text = table_line(headings) + table_line(rules);
+  for (const LeaderboardRow& row : board.rows) {
+    std::vector<std::string> fields{escaped(row.model), escaped(row.variant)};
+    for (std::size_t task = 0; task < row.cells.size(); ++task) fields.push_back(score_text(board, row.cells[task], columns[task], notes));
+    for (const auto& cost : row.costs) fields.push_back(cost ? shown_number(cost->value, cost->unit) : kNothing);
+    text += table_line(fields);
+  }
+  text += "\nBest mean rank over the tasks first. ± is one standard error; ↑ higher is better, ↓ lower is better.\n";
+  if (board.hidden_trials > 0) text += fmt::format("{} under the same names not shown.\n", counted(board.hidden_trials, "other result", "other results"));
+  const std::string numbered = notes.text();
+  return numbered.empty() ? text : text + "\n" + numbered;
+}
+
+}  // namespace winnow

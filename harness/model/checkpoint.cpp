@@ -2,13 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <mutex>
 #include <unordered_map>
 
 #include "harness/core/digest.h"
-#include "harness/core/files.h"
 #include "harness/core/terminal.h"
 #include "harness/model/config_fields.h"
 #include "harness/model/dtype.h"
@@ -59,6 +58,12 @@ class FolderCheckpoint : public Checkpoint {
     std::uint64_t bytes = 0;
     for (const TensorPlace& place : places_) bytes += place.end - place.begin;
     return bytes;
+  }
+
+  std::vector<std::string> weight_file_names() const override {
+    std::vector<std::string> names;
+    for (const WeightFile& file : files_) names.push_back(file.name);
+    return names;
   }
 
   at::Tensor read(const TensorSpec& spec) override {
@@ -141,7 +146,7 @@ class FolderCheckpoint : public Checkpoint {
     std::vector<std::int64_t> position(spec.shape.size());
     std::int64_t rest = *found;
     for (std::size_t axis = spec.shape.size(); axis-- > 0; rest /= spec.shape[axis]) position[axis] = rest % spec.shape[axis];
-    throw input_error("{}: tensor {} is not finite (NaN or infinity) at [{}]", printable(files_[place.file].file->path().string()), quoted(Json(spec.name)), fmt::join(position, ", "));
+    throw input_error("{}: tensor {} is not finite (NaN or infinity) at [{}]", files_[place.file].file->name(), quoted(Json(spec.name)), fmt::join(position, ", "));
   }
 
   // Some files repeat the tied embedding as lm_head.weight. transformers unties the two where they differ, against the config.
@@ -150,7 +155,7 @@ class FolderCheckpoint : public Checkpoint {
       for (const SafetensorsEntry& entry : file.header.entries) {
         if (entry.name != "lm_head.weight") continue;
         const std::string_view head = file.file->bytes().substr(entry.begin, entry.end - entry.begin);
-        if (head != embedding) throw input_error("{}: lm_head.weight differs from the embedding, but config.json ties them ('tie_word_embeddings')", printable(file.file->path().string()));
+        if (head != embedding) throw input_error("{}: lm_head.weight differs from the embedding, but config.json ties them ('tie_word_embeddings')", file.file->name());
       }
     }
   }

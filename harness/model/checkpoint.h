@@ -24,6 +24,7 @@ class Checkpoint : public WeightSource {
   virtual const std::vector<TensorSpec>& tensors() const = 0;
 
   virtual std::uint64_t weight_bytes() const = 0;
+  virtual std::vector<std::string> weight_file_names() const = 0;
   // Commit hash on the hub where the folder is a snapshot in the Hugging Face cache, else empty.
   virtual std::string hub_commit() const = 0;
   // Of config, shard headers and sizes: cheap; names the model in plans, traces, inspect.

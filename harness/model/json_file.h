@@ -3,6 +3,7 @@
 
 #include "harness/core/error.h"
 #include "harness/core/json.h"
+#include "harness/core/terminal.h"
 
 namespace winnow {
 
@@ -15,7 +16,7 @@ auto in_file(const std::filesystem::path& path, const Act& act) {
   try {
     return act();
   } catch (const Error& error) {
-    throw Error(error.kind(), path.string() + ": " + error.what());
+    throw Error(error.kind(), printable(path.string()) + ": " + error.what());
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "harness/core/error.h"
+#include "harness/core/terminal.h"
 #include "harness/model/safetensors.h"
 
 namespace winnow {
@@ -17,16 +18,16 @@ namespace {
   if (reason == ENOENT && std::filesystem::is_symlink(path, ignored)) {
     const std::string target = std::filesystem::read_symlink(path, ignored).string();
     if (target.find("blobs/") != std::string::npos) {
-      throw input_error("{}: its download is not finished (the cache has no {}); run `hf download` again", path.string(), target);
+      throw input_error("{}: its download is not finished (the cache has no {}); run `hf download` again", printable(path.string()), printable(target));
     }
-    throw input_error("{}: is a link to {}, which is not there", path.string(), target);
+    throw input_error("{}: is a link to {}, which is not there", printable(path.string()), printable(target));
   }
-  throw input_error("{}: {}", path.string(), std::strerror(reason));
+  throw input_error("{}: {}", printable(path.string()), std::strerror(reason));
 }
 
 }  // namespace
 
-MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
+MappedFile::MappedFile(const std::filesystem::path& path) : path_(path), name_(printable(path.string())) {
   // O_NONBLOCK: opening a FIFO must not wait for a writer.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (descriptor_ < 0) throw_missing(path, errno);
@@ -37,9 +38,9 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   const int reason = errno;
   if (size_ == 0 || address_ == MAP_FAILED) {
     ::close(descriptor_);
-    if (!is_regular) throw input_error("{}: is not a regular file", path.string());
-    if (size_ == 0) throw input_error("{}: is empty", path.string());
-    throw input_error("{}: cannot be mapped into memory: {}", path.string(), std::strerror(reason));
+    if (!is_regular) throw input_error("{}: is not a regular file", name_);
+    if (size_ == 0) throw input_error("{}: is empty", name_);
+    throw input_error("{}: cannot be mapped into memory: {}", name_, std::strerror(reason));
   }
 }
 
@@ -51,7 +52,7 @@ MappedFile::~MappedFile() {
 void MappedFile::check_length() const {
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0 || static_cast<std::size_t>(status.st_size) < size_) {
-    throw input_error("{}: has become shorter while it was in use", path_.string());
+    throw input_error("{}: has become shorter while it was in use", name_);
   }
 }
 

@@ -30,7 +30,7 @@ struct SafetensorsHeader {
 // buffer in exactly one tensor. `header` is the JSON text, `buffer_bytes` what follows it. `source` names the file in Error(kInput).
 SafetensorsHeader parse_safetensors_header(std::string_view header, std::uint64_t buffer_bytes, std::string_view source);
 
-// A regular file mapped read-only; `file` is how messages call it.
+// A regular file mapped read-only.
 class MappedFile {
  public:
   // Throws Error(kInput) for what is missing, a dangling link, a folder, FIFO or device, or empty.
@@ -40,6 +40,7 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
+  const std::string& name() const { return name_; }  // the path as messages show it
   std::string_view bytes() const { return {static_cast<const char*>(address_), size_}; }
   // Throws Error(kInput) where the file has become shorter: touching its bytes would be a bus error.
   void check_length() const;
@@ -48,6 +49,7 @@ class MappedFile {
 
  private:
   std::filesystem::path path_;
+  std::string name_;
   int descriptor_ = -1;
   void* address_ = nullptr;
   std::size_t size_ = 0;

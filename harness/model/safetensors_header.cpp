@@ -148,7 +148,7 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t 
 
 SafetensorsHeader read_safetensors_header(const MappedFile& file) {
   const std::string_view bytes = file.bytes();
-  const std::string source = file.path().string();
+  const std::string& source = file.name();
   check_not_something_else(bytes, source);
   if (bytes.size() < 8) throw input_error("{}: has {} bytes, too few for a safetensors file; download it again", source, bytes.size());
   std::uint64_t length = 0;

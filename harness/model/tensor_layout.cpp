@@ -4,6 +4,7 @@
 #include <charconv>
 #include <set>
 
+#include "harness/core/terminal.h"
 #include "harness/model/config_fields.h"
 
 namespace winnow {
@@ -75,8 +76,8 @@ class Placer {
     const SafetensorsEntry* entry;
   };
 
-  std::string path_of(const Stored& stored) const { return files_[stored.file].file->path().string(); }
-  std::string whole() const { return files_.size() == 1 ? files_[0].file->path().string() : folder_.string(); }
+  std::string path_of(const Stored& stored) const { return files_[stored.file].file->name(); }
+  std::string whole() const { return files_.size() == 1 ? files_[0].file->name() : printable(folder_.string()); }
 
   // Said before anything else, since every other complaint would follow from it.
   void check_layers() const {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <unordered_map>
 
 #include "harness/core/error.h"
 #include "harness/core/json.h"
+#include "harness/core/terminal.h"
 #include "harness/model/config_fields.h"
 #include "harness/model/json_file.h"
 
@@ -25,13 +25,13 @@ bool is_there(const fs::path& path) {  // a dangling link is there
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with("model-") && name.ends_with(".safetensors")) {
-      throw input_error("{}: is missing, but there are shards such as {}; download the index too", (folder / kWeightIndex).string(), name);
+      throw input_error("{}: is missing, but there are shards such as {}; download the index too", printable((folder / kWeightIndex).string()), printable(name));
     }
     if (name.starts_with("pytorch_model") || name.ends_with(".pth") || name.ends_with(".pt") || name.ends_with(".gguf")) {
-      throw unsupported_error("{}: holds {}, but no {} or {}; only safetensors weights are read", folder.string(), name, kSingleWeightFile, kWeightIndex);
+      throw unsupported_error("{}: holds {}, but no {} or {}; only safetensors weights are read", printable(folder.string()), printable(name), kSingleWeightFile, kWeightIndex);
     }
   }
-  throw input_error("{}: holds no weights: neither {} nor {}", folder.string(), kSingleWeightFile, kWeightIndex);
+  throw input_error("{}: holds no weights: neither {} nor {}", printable(folder.string()), kSingleWeightFile, kWeightIndex);
 }
 
 void check_shard_name(const std::string& name, const std::string& tensor, const std::string& source) {
@@ -61,7 +61,7 @@ std::optional<std::uint64_t> read_total_size(const ConfigFields& index) {
 }
 
 Index read_index(const fs::path& path) {
-  Index index{.source = path.string()};
+  Index index{.source = printable(path.string())};
   const Json json = read_folder_json(path);
   return in_file(path, [&] {
     const ConfigFields fields(json);
@@ -81,14 +81,14 @@ WeightFile open_weight_file(const fs::path& folder, const std::string& name) {
   weights.header = read_safetensors_header(*weights.file);
   const auto format = weights.header.metadata.find("format");
   if (format != weights.header.metadata.end() && (format->second == "tf" || format->second == "flax")) {
-    throw unsupported_error("{}: its metadata says format {}; only PyTorch's layout (\"pt\") is read", weights.file->path().string(), quoted(Json(format->second)));
+    throw unsupported_error("{}: its metadata says format {}; only PyTorch's layout (\"pt\") is read", weights.file->name(), quoted(Json(format->second)));
   }
   return weights;
 }
 
 // Index and shards must tell the same story: each tensor in the shard it is listed for, and none that is not listed.
 void check_index(const Index& index, const std::vector<WeightFile>& files) {
-  std::unordered_map<std::string_view, std::string_view> found_in;
+  std::map<std::string, std::string> found_in;  // sorted: complaints come out the same each time
   std::uint64_t total_bytes = 0;
   for (const WeightFile& file : files) {
     for (const SafetensorsEntry& entry : file.header.entries) {
@@ -99,11 +99,11 @@ void check_index(const Index& index, const std::vector<WeightFile>& files) {
   }
   for (const auto& [tensor, shard] : index.shard_of) {
     const auto found = found_in.find(tensor);
-    if (found == found_in.end()) throw input_error("{}: 'weight_map' puts {} into {}, which has no such tensor", index.source, quoted(Json(tensor)), shard);
-    if (found->second != shard) throw input_error("{}: 'weight_map' puts {} into {}, but it is in {}", index.source, quoted(Json(tensor)), shard, found->second);
+    if (found == found_in.end()) throw input_error("{}: 'weight_map' puts {} into {}, which has no such tensor", index.source, quoted(Json(tensor)), printable(shard));
+    if (found->second != shard) throw input_error("{}: 'weight_map' puts {} into {}, but it is in {}", index.source, quoted(Json(tensor)), printable(shard), found->second);
   }
   for (const auto& [tensor, shard] : found_in) {
-    if (!index.shard_of.contains(std::string(tensor))) throw input_error("{}: 'weight_map' does not list {}, which is in {}", index.source, quoted(Json(tensor)), shard);
+    if (!index.shard_of.contains(tensor)) throw input_error("{}: 'weight_map' does not list {}, which is in {}", index.source, quoted(Json(tensor)), printable(shard));
   }
   if (index.total_bytes && *index.total_bytes != total_bytes) {
     throw input_error("{}: 'metadata.total_size' is {}, but the tensors of the shards have {} bytes; index and shards are of different models", index.source, *index.total_bytes, total_bytes);
@@ -119,7 +119,7 @@ std::vector<WeightFile> open_shards(const fs::path& folder) {
     if (!is_there(folder / shard)) throw input_error("{}: the shard {} is missing; download it", index.source, quoted(Json(shard)));
   }
   if (is_there(folder / kSingleWeightFile) && !shards.contains(kSingleWeightFile)) {
-    throw input_error("{}: there are both {} and {}, which names other files; remove the one that is not meant", folder.string(), kSingleWeightFile, kWeightIndex);
+    throw input_error("{}: there are both {} and {}, which names other files; remove the one that is not meant", printable(folder.string()), kSingleWeightFile, kWeightIndex);
   }
   std::vector<WeightFile> files;
   for (const auto& [shard, tensor] : shards) files.push_back(open_weight_file(folder, shard));

@@ -1,0 +1,45 @@
+#include "datasets/shared/places.h"
+
+#include <algorithm>
+
+#include "harness/core/settings.h"
+#include "harness/core/terminal.h"
+#include "harness/core/unicode.h"
+
+namespace winnow {
+namespace {
+
+void check_name(std::string_view dataset, std::string_view word, const std::string& given, const std::vector<std::string>& known) {
+  if (std::find(known.begin(), known.end(), given) != known.end()) return;
+  const std::string near = nearest_name(given, known);
+  throw input_error("data set {}: there is no {} '{}'{}; it has: {}", dataset, word, shown(given), near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
+                    fmt::join(known, ", "));
+}
+
+}  // namespace
+
+std::string shown(std::string_view text) { return one_line(text.substr(0, 400), 60); }
+
+std::string_view checked_text(const std::string& path, std::string_view bytes) {
+  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
+  if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) throw input_error("{}:1: the file is UTF-16; expected UTF-8", path);
+  if (is_valid_utf8(bytes)) return bytes;
+  std::size_t line = 1;
+  for (std::size_t begin = 0; begin <= bytes.size(); ++line) {
+    const std::size_t end = std::min(bytes.find('\n', begin), bytes.size());
+    if (!is_valid_utf8(bytes.substr(begin, end - begin))) break;
+    begin = end + 1;
+  }
+  throw input_error("{}:{}: the line is not UTF-8; expected a file in UTF-8", path, line);
+}
+
+void check_split(std::string_view dataset, const Dataset& set, const std::string& split) { check_name(dataset, "split", split, set.splits()); }
+
+void check_subset(std::string_view dataset, const Dataset& set, const std::string& subset) {
+  const std::vector<std::string> known = set.subsets();
+  if (known.empty() && subset.empty()) return;
+  if (known.empty()) throw input_error("data set {}: there is no subset '{}'; it has none", dataset, shown(subset));
+  check_name(dataset, "subset", subset, known);
+}
+
+}  // namespace winnow

@@ -1,0 +1,20 @@
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/core/trial.h"
+
+namespace winnow {
+
+// One value of the answers under a filter, in the order of their documents whatever the order they were saved in: sums end in the same last digit.
+std::vector<double> values_of(std::span<const ScoredAnswer> answers, std::string_view value, std::string_view filter = "none");
+
+// Their mean with lm-eval's standard error, as a share; higher is better.
+Metric mean_metric(std::string name, std::string filter, std::span<const double> values);
+
+// How many answers of the first filter have a value above zero; unit "examples".
+Metric count_metric(std::string name, std::string_view value, std::span<const ScoredAnswer> answers);
+
+}  // namespace winnow

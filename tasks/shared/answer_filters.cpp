@@ -20,6 +20,15 @@ std::size_t number_length(std::string_view text, std::size_t begin) {
 
 std::string stripped(std::string_view text) { return std::string(strip(text)); }
 
+std::string first_code_points(const std::string& text, std::size_t count) {
+  std::size_t end = 0;
+  for (; end < text.size(); ++end) {
+    const bool begins_code_point = (static_cast<unsigned char>(text[end]) & 0xC0) != 0x80;
+    if (begins_code_point && count-- == 0) break;
+  }
+  return text.substr(0, end);
+}
+
 void erase_all(std::string& text, char c) { std::erase(text, c); }
 
 }  // namespace
@@ -78,8 +87,9 @@ std::string normalised_number(std::string_view given) {
   if (const std::size_t mark = text.rfind("#### "); mark != kNone) text.erase(0, mark + 5);
   const std::size_t end = text.ends_with('\n') ? text.size() - 1 : text.size();  // `$` also matches before a last line break
   if (end > 0 && text[end - 1] == '.') text.erase(end - 1, 1);
-  while (text.ends_with('\0')) text.pop_back();  // lm-eval compares in numpy arrays, which drop them
-  return lower(text);
+  // lm-eval compares in numpy arrays: they drop NULs at the end, and a text that grows in lower case is cut to the length it had.
+  while (text.ends_with('\0')) text.pop_back();
+  return first_code_points(lower(text), code_point_count(text));
 }
 
 }  // namespace winnow

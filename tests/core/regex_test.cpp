@@ -55,15 +55,17 @@ TEST(Regex, FindsAndReplacesWhatPythonDoes) {
 
 TEST(Regex, ReadsCharacterClassesAsPythonDoesForEveryCodePoint) {
   const Regex classes[] = {Regex(R"(\A\s)"), Regex(R"(\A\S)"), Regex(R"(\A\w)"), Regex(R"(\A\d)"), Regex(R"(\A.)")};
+  const Json recorded = parse_json(test::read_text(test::fixture("core/python_unicode.json")), "python_unicode.json");
   std::string lines;
-  for (char32_t c = 0; c < 0x110000; ++c) {
-    if (c >= 0xd800 && c < 0xe000) continue;
-    std::string text;
-    append_utf8(text, c);
-    if (c > 0) lines += '\n';
-    for (const Regex& regex : classes) lines += regex.search(text) ? '1' : '0';
+  for (const Json& range : recorded["assigned"]) {
+    for (char32_t c = range[0].get<std::uint32_t>(); c <= range[1].get<std::uint32_t>(); ++c) {
+      std::string text;
+      append_utf8(text, c);
+      if (!lines.empty()) lines += '\n';
+      for (const Regex& regex : classes) lines += regex.search(text) ? '1' : '0';
+    }
   }
-  EXPECT_EQ(sha256_hex(lines), parse_json(test::read_text(test::fixture("core/python_unicode.json")), "python_unicode.json")["regex_classes_all"].get<std::string>());
+  EXPECT_EQ(sha256_hex(lines), recorded["regex_classes_all"].get<std::string>());
 }
 
 TEST(Regex, TakesRepliesOfTenMegabytes) {

@@ -1,6 +1,6 @@
 #include "harness/core/json.h"
 
-#include <cmath>
+#include <algorithm>
 #include <iterator>
 #include <type_traits>
 #include <unordered_set>
@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kDeepest = 64;
 constexpr std::size_t kNearWidth = 24;  // code points of the text that a message shows
+constexpr int kOutOfRange = 406;         // nlohmann's number for a number that overflows a double
 
 // nlohmann's lexer pulls characters through this; the shared cursor tells how far it has come.
 class Cursor {
@@ -83,8 +84,7 @@ class Builder {
   bool number_integer(std::int64_t value) { return put(value); }
   bool number_unsigned(std::uint64_t value) { return put(value); }
   bool number_float(double value, const std::string& digits) {
-    if (digits.find_first_of(".eE") == digits.npos) source_.refuse(offset(), fmt::format("the integer {} does not fit into 64 bits", shortened(digits)));
-    if (!std::isfinite(value)) source_.refuse(offset(), fmt::format("the number {} is beyond the range of a double", shortened(digits)));
+    if (digits.find_first_of(".eE") == digits.npos) source_.refuse(start_of(digits, offset()), fmt::format("the integer {} does not fit into 64 bits", shortened(digits)));
     return put(value);
   }
   bool string(std::string& value) { return put(std::move(value)); }
@@ -100,12 +100,13 @@ class Builder {
     return true;
   }
 
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) {
+  bool parse_error(std::size_t position, const std::string& token, const nlohmann::detail::exception& error) {
+    const std::size_t at = std::min(position - 1, source_.text.size());  // of the last character read; at the end, one beyond
+    const std::string_view rest = source_.text.substr(at);
     if (source_.text.empty()) source_.refuse(0, "the text is empty; a JSON value was expected");
-    const std::size_t at = offset();
-    std::string sentence = what_was_wrong(error.what());
-    if (error.id == 406) sentence = "a number beyond the range of a double";
-    source_.refuse(at > 0 ? at - 1 : 0, fmt::format("not valid JSON: {}, near '{}'", sentence, source_.near(at)));
+    if (error.id == kOutOfRange) source_.refuse(start_of(token, at), fmt::format("the number {} is beyond the range of a double", shortened(token)));
+    if (rest.starts_with("//") || rest.starts_with("/*")) source_.refuse(at, "comments are not allowed here");
+    source_.refuse(at, fmt::format("not valid JSON: {}, near '{}'", what_was_wrong(error.what()), source_.near(std::min(at + 1, source_.text.size()))));
   }
 
  private:
@@ -115,6 +116,7 @@ class Builder {
   };
 
   std::size_t offset() const { return static_cast<std::size_t>(cursor_ - source_.text.data()); }
+  std::size_t start_of(std::string_view token, std::size_t end) const { return std::min(source_.text.rfind(token, end), end); }
   static std::string shortened(const std::string& digits) { return one_line(digits, 40); }
 
   template <class Item>

@@ -1,0 +1,166 @@
+// Dying at any moment, and several processes on one store.
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <functional>
+#include <random>
+
+#include "results/store.h"
+#include "tests/results/sample_trials.h"
+#include "tests/support/files.h"
+
+namespace winnow {
+namespace {
+
+using test::make_answer;
+using test::make_cell;
+
+std::vector<Cell> make_cells(int count) {
+  std::vector<Cell> cells;
+  for (int i = 0; i < count; ++i) cells.push_back(make_cell("tiny", "random-" + std::to_string(i), "gsm8k"));
+  return cells;
+}
+
+// What `winnow run` does with a store, with a small number of answers per cell.
+void run_cells(const std::filesystem::path& file, const std::vector<Cell>& cells, int examples) {
+  Store store = Store::open(file);
+  store.start_sweep("kills", "{}", cells);
+  const auto finished = store.finished_keys();
+  for (const Cell& cell : cells) {
+    if (finished.contains(cell.key)) continue;
+    const auto trial = store.begin(cell, {{"commit", "abc"}});
+    if (trial.id == 0) continue;
+    for (int doc = 0; doc < examples; doc += 2) {
+      std::vector<RecordedAnswer> batch;
+      for (const int next : {doc, doc + 1}) {
+        if (!trial.answered.contains({"gsm8k", next})) batch.push_back(make_answer(next));
+      }
+      if (!batch.empty()) store.append(trial.id, batch, {{"total", 1.0}});
+    }
+    double right = 0;
+    for (const ScoredAnswer& answer : store.answers(trial.id)) right += answer.values.at("exact_match");
+    store.record_plan(trial.id, "{\"experts\": 6}");
+    store.finish(trial.id, {TrialStatus::kOk, "", {{"exact_match", "strict-match", right / examples, 0.1, "share", true, examples}}, {{"total", 1.0}}});
+  }
+}
+
+pid_t start(const std::function<void()>& act) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  try {
+    act();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    ::_exit(1);
+  }
+  ::_exit(0);
+}
+
+// Everything but ids and times, in an order of its own.
+std::vector<std::string> contents(const std::filesystem::path& file) {
+  SQLite::Database database(file.string(), SQLite::OPEN_READWRITE);  // so that it leaves no log behind
+  std::vector<std::string> lines;
+  for (const char* question :
+       {"SELECT 'answer', cells.key, examples.task, examples.doc_id, examples.doc_json, examples.target, answers.filter, prompts.text, arguments.arguments_json, answers.reply, "
+        "coalesce(answers.raw_reply, '(none)'), answers.log_likelihoods_json, answers.greedy_json, answers.values_json FROM answers JOIN trials ON trials.id = trial_id JOIN cells "
+        "ON cells.key = cell_key JOIN examples ON examples.id = example_id JOIN prompts ON prompts.sha256 = prompt_sha256 JOIN arguments ON arguments.id = arguments_id",
+        "SELECT 'trial', cell_key, status, reason, seconds_json, plan_sha256, sweeps.name FROM trials JOIN sweeps ON sweeps.id = sweep_id",
+        "SELECT 'metric', cell_key, name, filter, leaf, value, stderr, unit, n FROM metrics JOIN trials ON trials.id = trial_id",
+        "SELECT 'counts', (SELECT count(*) FROM examples), (SELECT count(*) FROM prompts), (SELECT count(*) FROM arguments), (SELECT count(*) FROM answers), "
+        "(SELECT count(*) FROM trials), (SELECT count(*) FROM cells), (SELECT count(*) FROM plans), (SELECT count(*) FROM environment)"}) {
+    SQLite::Statement rows(database, question);
+    while (rows.executeStep()) {
+      std::string line;
+      for (int column = 0; column < rows.getColumnCount(); ++column) line += rows.getColumn(column).getString() + "\x1f";
+      lines.push_back(line);
+    }
+  }
+  std::ranges::sort(lines);
+  return lines;
+}
+
+void expect_sound(const std::filesystem::path& file) {
+  SQLite::Database database(file.string(), SQLite::OPEN_READWRITE);
+  EXPECT_EQ(database.execAndGet("PRAGMA integrity_check").getString(), "ok");
+  SQLite::Statement broken(database, "PRAGMA foreign_key_check");
+  EXPECT_FALSE(broken.executeStep());
+}
+
+TEST(Interruption, KilledAtAnyMomentAndResumedEndsInTheSameTables) {
+  const test::TemporaryFolder folder;
+  const std::vector<Cell> cells = make_cells(4);
+  constexpr int kExamples = 40;
+  run_cells(folder / "undisturbed.sqlite", cells, kExamples);
+  const std::vector<std::string> expected = contents(folder / "undisturbed.sqlite");
+
+  const std::filesystem::path file = folder / "killed.sqlite";
+  std::mt19937 random(7);
+  int kills = 0;
+  for (bool is_done = false; !is_done && kills < 500;) {
+    const pid_t child = start([&] { run_cells(file, cells, kExamples); });
+    ::usleep(static_cast<useconds_t>(random() % 12000));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    kills += WIFSIGNALED(status);
+    is_done = WIFEXITED(status);
+    ASSERT_TRUE(!is_done || WEXITSTATUS(status) == 0);
+  }
+  RecordProperty("kills", kills);
+  EXPECT_GE(kills, 30);
+  EXPECT_EQ(contents(file), expected);
+  expect_sound(file);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 2);  // no log, no lock is left
+}
+
+TEST(Interruption, EightProcessesOnOneStoreShareTheCells) {
+  const test::TemporaryFolder folder;
+  const std::filesystem::path file = folder / "store.sqlite";
+  const std::vector<Cell> all = make_cells(24);
+  std::vector<pid_t> children;
+  for (int process = 0; process < 8; ++process) {
+    children.push_back(start([&] { run_cells(file, all, 6); }));
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  }
+  expect_sound(file);
+  SQLite::Database database(file.string());
+  EXPECT_EQ(database.execAndGet("SELECT count(*) FROM trials WHERE status = 'ok'").getInt(), 24);
+  EXPECT_EQ(database.execAndGet("SELECT count(*) FROM trials").getInt(), 24);
+  EXPECT_EQ(database.execAndGet("SELECT count(*) FROM answers").getInt(), 24 * 6 * 2);
+  EXPECT_EQ(database.execAndGet("SELECT count(*) FROM examples").getInt(), 6);
+}
+
+TEST(Interruption, ACellOfALiveProcessIsLeftAloneAndOfADeadOneTaken) {
+  const test::TemporaryFolder folder;
+  const std::filesystem::path file = folder / "store.sqlite";
+  const Cell cell = make_cells(1)[0];
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t child = start([&] {
+    Store store = Store::open(file);
+    store.append(store.begin(cell, {}).id, std::vector{make_answer(0)}, {});
+    if (::write(ready[1], "x", 1) != 1) return;
+    ::pause();
+  });
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  Store store = Store::open(file);
+  EXPECT_EQ(store.begin(cell, {}).id, 0);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  const auto trial = store.begin(cell, {});
+  EXPECT_GT(trial.id, 0);
+  EXPECT_EQ(trial.answered.size(), 1u);
+}
+
+}  // namespace
+}  // namespace winnow

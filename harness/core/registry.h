@@ -10,6 +10,7 @@
 
 #include "harness/core/error.h"
 #include "harness/core/settings.h"
+#include "harness/core/terminal.h"
 
 namespace winnow {
 
@@ -36,7 +37,7 @@ class Registry {
     const std::string name = plugin.name;  // the entry takes the plug-in, name and all
     const auto [position, inserted] = entries_.try_emplace(name, Entry{std::move(plugin), file});
     if (!inserted) {  // before main: nobody could catch
-      std::fprintf(stderr, "winnow: two %ss are called '%s': %s and %s\n", Plugin::kKind, position->first.c_str(), position->second.file, file);
+      std::fprintf(stderr, "winnow: the %s '%s' is defined twice, in %s and in %s\n", Plugin::kKind, position->first.c_str(), position->second.file, file);
       std::exit(kExitBug);
     }
   }
@@ -47,7 +48,7 @@ class Registry {
     if (position == entries_.end()) {
       const std::vector<std::string> known = names();
       const std::string near = nearest_name(name, known);
-      throw input_error("there is no {} '{}'{}; there are: {}", Plugin::kKind, name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", "));
+      throw input_error("there is no {} '{}'{}; there are: {}", Plugin::kKind, one_line(name, 60), near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", "));
     }
     return position->second.plugin;
   }

@@ -6,6 +6,7 @@
 
 #include "harness/core/error.h"
 #include "harness/engine/forward.h"
+#include "harness/model/safetensors.h"
 
 namespace winnow {
 namespace {
@@ -48,10 +49,11 @@ class PromptTrace {
     std::vector<std::int64_t> tokens;
     std::vector<float> top_logits, margins;
     while (true) {
-      const auto [values, indices] = at::topk(last_logits.to(at::kFloat).cpu(), 2);
-      tokens.push_back(indices[0].item<std::int64_t>());
-      top_logits.push_back(values[0].item<float>());
-      margins.push_back((values[0] - values[1]).item<float>());
+      const at::Tensor scores = last_logits.to(at::kFloat).cpu();
+      const at::Tensor best = std::get<0>(at::topk(scores, 2));
+      tokens.push_back(scores.argmax().item<std::int64_t>());
+      top_logits.push_back(best[0].item<float>());
+      margins.push_back((best[0] - best[1]).item<float>());
       if (static_cast<int>(tokens.size()) == count) break;
       const PackedBatch step{{static_cast<std::int32_t>(tokens.back())}, {{.first_row = 0, .rows = 1, .context = {{&block, block.length}}, .kept = &block}}};
       last_logits = logits(model_, forward(model_, step, {0}))[0];
@@ -91,6 +93,14 @@ std::map<std::string, at::Tensor> trace_model(const Model& model, const std::vec
     PromptTrace(model, fmt::format("prompt.{}.", index), tensors).run(prompts[index], tokens_to_generate);
   }
   return tensors;
+}
+
+void write_trace(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& tensors) {
+  std::vector<SafetensorsWriter::Entry> entries;
+  for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
+  SafetensorsWriter writer(path, entries);
+  for (const auto& [name, tensor] : tensors) writer.write(name, tensor);
+  writer.commit();
 }
 
 }  // namespace winnow

@@ -2,6 +2,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,5 +22,7 @@ std::vector<std::vector<std::int32_t>> parse_token_lists(const Json& json, const
 //   prompt.i.generated I64 [N] · generated_top_logit F32 [N] · generated_margin F32 [N]: greedy, with the cache, not stopped by EOS; if N > 0
 // A bf16 model also gives prompt.i.logits_bf16 BF16 [T, V] and router.l.experts_bf16.
 std::map<std::string, at::Tensor> trace_model(const Model& model, const std::vector<std::vector<std::int32_t>>& prompts, int tokens_to_generate);
+
+void write_trace(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& tensors);
 
 }  // namespace winnow

@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "harness/engine/kernels/attention.h"
+#include "harness/engine/kernels/cpu_path.h"
+#include "harness/engine/parallel.h"
+
 namespace winnow {
 namespace {
 
@@ -32,11 +36,8 @@ at::Tensor attend_rows(const AttentionConfig& config, const at::Tensor& query, c
   return mixed.permute({2, 0, 1, 3}).reshape({rows, config.heads * config.head_dim}).to(query.scalar_type());
 }
 
-}  // namespace
-
-at::Tensor attend(const AttentionConfig& config, const PackedBatch& batch, int layer, const at::Tensor& query, const at::Tensor& keys,
-                  const at::Tensor& values) {
-  at::Tensor out = at::empty({query.size(0), config.heads * config.head_dim}, query.options());
+void attend_by_operators(const AttentionConfig& config, const PackedBatch& batch, int layer, const at::Tensor& query, const at::Tensor& keys,
+                         const at::Tensor& values, at::Tensor& out) {
   for (const Segment& segment : batch.segments) {
     const at::Tensor segment_keys = visible(segment, layer, keys, &KvBlock::keys), segment_values = visible(segment, layer, values, &KvBlock::values);
     const std::int64_t context = segment_keys.size(1) - segment.rows;
@@ -46,6 +47,78 @@ at::Tensor attend(const AttentionConfig& config, const PackedBatch& batch, int l
       out.narrow(0, segment.first_row + first, rows)
           .copy_(attend_rows(config, query.narrow(0, segment.first_row + first, rows), segment_keys, segment_values, context + first));
     }
+  }
+}
+
+// Some rows of one segment and the query heads of one key-value head.
+struct AttentionTask {
+  const Segment* segment;
+  std::int64_t first, rows, kv_head, context;  // first row in the segment; context: positions before the segment
+};
+
+std::vector<AttentionTask> attention_tasks(const AttentionConfig& config, const PackedBatch& batch, std::int64_t& multiplications) {
+  const std::int64_t rows_of_task = std::max<std::int64_t>(1, 96 / (config.heads / config.kv_heads));
+  std::vector<AttentionTask> tasks;
+  for (const Segment& segment : batch.segments) {
+    std::int64_t context = 0;
+    for (const ContextPart& part : segment.context) context += part.length;
+    multiplications += segment.rows * (context + segment.rows) * config.heads * config.head_dim;
+    for (std::int64_t first = 0; first < segment.rows; first += rows_of_task) {
+      const std::int64_t rows = std::min(rows_of_task, segment.rows - first);
+      for (std::int64_t kv_head = 0; kv_head < config.kv_heads; ++kv_head) tasks.push_back({&segment, first, rows, kv_head, context});
+    }
+  }
+  return tasks;
+}
+
+template <class T>
+std::vector<KvSpan<T>> spans_of(const AttentionConfig& config, const AttentionTask& task, int layer, const T* keys, const T* values) {
+  const std::int64_t d = config.head_dim;
+  std::vector<KvSpan<T>> spans;
+  for (const ContextPart& part : task.segment->context) {
+    if (part.length == 0) continue;
+    const at::Tensor& block_keys = part.block->keys[layer];
+    const std::int64_t strip = task.kv_head * block_keys.size(1) * d;
+    spans.push_back({block_keys.const_data_ptr<T>() + strip, part.block->values[layer].const_data_ptr<T>() + strip, d, part.length});
+  }
+  const std::int64_t own = (task.segment->first_row * config.kv_heads + task.kv_head) * d;
+  spans.push_back({keys + own, values + own, config.kv_heads * d, task.segment->rows});
+  return spans;
+}
+
+template <class T>
+void attend_by_kernels(const AttentionConfig& config, const PackedBatch& batch, int layer, const at::Tensor& query, const at::Tensor& keys,
+                       const at::Tensor& values, at::Tensor& out) {
+  const T* query_values = query.const_data_ptr<T>();
+  const T* own_keys = keys.const_data_ptr<T>();
+  const T* own_values = values.const_data_ptr<T>();
+  T* const results = out.mutable_data_ptr<T>();
+  const std::int64_t group = config.heads / config.kv_heads, stride = config.heads * config.head_dim;
+  std::int64_t multiplications = 0;
+  const std::vector<AttentionTask> tasks = attention_tasks(config, batch, multiplications);
+  const auto run = [&](std::int64_t index) {
+    const AttentionTask& task = tasks[index];
+    const std::int64_t offset = (task.segment->first_row + task.first) * stride + task.kv_head * group * config.head_dim;
+    attend_head<T>({.query = query_values + offset, .out = results + offset, .query_stride = stride, .rows = task.rows, .group = group,
+                    .head_dim = config.head_dim, .first_position = task.context + task.first, .window = config.sliding_window},
+                   spans_of(config, task, layer, own_keys, own_values));
+  };
+  constexpr std::int64_t kWorthThreads = 1 << 18;
+  if (multiplications >= kWorthThreads) return run_tasks(static_cast<std::int64_t>(tasks.size()), run);
+  for (std::size_t index = 0; index < tasks.size(); ++index) run(static_cast<std::int64_t>(index));
+}
+
+}  // namespace
+
+at::Tensor attend(const AttentionConfig& config, const PackedBatch& batch, int layer, const at::Tensor& query, const at::Tensor& keys,
+                  const at::Tensor& values) {
+  at::Tensor out = at::empty({query.size(0), config.heads * config.head_dim}, query.options());
+  if (path_of(query) == CpuPath::kOperators) {
+    attend_by_operators(config, batch, layer, query, keys, values, out);
+  } else if (query.scalar_type() == at::kFloat) {
+    attend_by_kernels<float>(config, batch, layer, query, keys, values, out);
+  } else {
+    attend_by_kernels<at::BFloat16>(config, batch, layer, query, keys, values, out);
   }
   return out;
 }

@@ -22,10 +22,11 @@ at::Tensor run_attention(const Model& model, int layer, const PackedBatch& batch
   const AttentionConfig& config = model.config.attention;
   const AttentionWeights& weights = model.layers[layer].attention;
   observe(observer, layer, {Role::kQuery, Role::kKey, Role::kValue}, input);
-  const RopeTable table = rope_table(row_positions(batch).to(model.device), model.rope_frequencies.to(model.device));
-  const at::Tensor query = rotate(multiply(weights.query, input).view({input.size(0), config.heads, config.head_dim}), table);
-  const at::Tensor keys = rotate(multiply(weights.key, input).view({input.size(0), config.kv_heads, config.head_dim}), table);
-  const at::Tensor values = multiply(weights.value, input).view({input.size(0), config.kv_heads, config.head_dim});
+  const RopeTable table = rope_table(row_positions(batch), model.rope_frequencies);
+  const std::vector<at::Tensor> projected = multiply_all({&weights.query, &weights.key, &weights.value}, input);
+  const at::Tensor query = rotate(projected[0].view({input.size(0), config.heads, config.head_dim}), table);
+  const at::Tensor keys = rotate(projected[1].view({input.size(0), config.kv_heads, config.head_dim}), table);
+  const at::Tensor values = projected[2].view({input.size(0), config.kv_heads, config.head_dim});
   append_to_blocks(batch, layer, static_cast<int>(model.layers.size()), keys, values);
   const at::Tensor mixed = attend(config, batch, layer, query, keys, values);
   observe(observer, layer, {Role::kOutput}, mixed);
@@ -35,7 +36,7 @@ at::Tensor run_attention(const Model& model, int layer, const PackedBatch& batch
 at::Tensor run_dense(const Model& model, int layer, const at::Tensor& input, const Observer& observer) {
   const GatedMlp& mlp = *model.layers[layer].dense;
   observe(observer, layer, {Role::kDenseGate, Role::kDenseUp}, input);
-  const at::Tensor activation = at::silu(multiply(mlp.gate, input)) * multiply(mlp.up, input);
+  const at::Tensor activation = activate(mlp, input);
   observe(observer, layer, {Role::kDenseDown}, activation);
   return multiply(mlp.down, activation);
 }
@@ -57,9 +58,9 @@ at::Tensor run_layer(const Model& model, int layer, const PackedBatch& batch, at
   const c10::InferenceMode no_gradients;
   const LayerWeights& weights = model.layers[layer];
   if (observer.layer_input) observer.layer_input(layer, hidden);
-  hidden = hidden + run_attention(model, layer, batch, rms_norm(hidden, weights.attention_norm, model.config.norm_epsilon), observer);
+  hidden = add_rows(hidden, run_attention(model, layer, batch, rms_norm(hidden, weights.attention_norm, model.config.norm_epsilon), observer));
   const at::Tensor input = rms_norm(hidden, weights.mlp_norm, model.config.norm_epsilon);
-  hidden = hidden + (weights.moe ? run_moe(model.config.router, *weights.moe, layer, input, observer) : run_dense(model, layer, input, observer));
+  hidden = add_rows(hidden, weights.moe ? run_moe(model.config.router, *weights.moe, layer, input, observer) : run_dense(model, layer, input, observer));
   if (observer.layer_output) observer.layer_output(layer, hidden);
   return hidden;
 }

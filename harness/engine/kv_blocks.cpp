@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cstring>
 #include <unordered_map>
 
 #include "harness/core/error.h"
@@ -18,6 +19,20 @@ void reserve(at::Tensor& store, std::int64_t used, std::int64_t needed, const at
   at::Tensor larger = at::empty({like.size(1), grown, like.size(2)}, like.options());
   if (used > 0) larger.narrow(1, 0, used).copy_(store.narrow(1, 0, used));
   store = larger;
+}
+
+void append(at::Tensor& store, std::int64_t offset, const at::Tensor& rows, const Segment& segment) {
+  if (!rows.is_cpu()) {
+    store.narrow(1, offset, segment.rows).copy_(rows.narrow(0, segment.first_row, segment.rows).transpose(0, 1));
+    return;
+  }
+  // Steps of many sequences append one row each: a tensor operation for every one of them would cost more than the attention.
+  const std::size_t bytes = static_cast<std::size_t>(rows.size(2)) * rows.element_size();
+  const char* from = static_cast<const char*>(rows.const_data_ptr()) + segment.first_row * rows.size(1) * bytes;
+  for (std::int64_t head = 0; head < rows.size(1); ++head) {
+    char* to = static_cast<char*>(store.mutable_data_ptr()) + (head * store.size(1) + offset) * bytes;
+    for (std::int64_t row = 0; row < segment.rows; ++row) std::memcpy(to + row * bytes, from + (row * rows.size(1) + head) * bytes, bytes);
+  }
 }
 
 }  // namespace
@@ -41,6 +56,7 @@ std::vector<std::int64_t> append_offsets(const PackedBatch& batch) {
 }
 
 void append_to_blocks(const PackedBatch& batch, int layer, int layers, const at::Tensor& keys, const at::Tensor& values) {
+  WINNOW_CHECK(keys.is_contiguous() && values.is_contiguous());
   const std::vector<std::int64_t> offsets = append_offsets(batch);
   for (std::size_t index = 0; index < batch.segments.size(); ++index) {
     const Segment& segment = batch.segments[index];
@@ -51,7 +67,7 @@ void append_to_blocks(const PackedBatch& batch, int layer, int layers, const at:
     const std::int64_t offset = offsets[index], needed = offset + segment.rows;
     for (auto [store, rows] : {std::pair(&block.keys[layer], &keys), std::pair(&block.values[layer], &values)}) {
       reserve(*store, offset, needed, *rows);
-      store->narrow(1, offset, segment.rows).copy_(rows->narrow(0, segment.first_row, segment.rows).transpose(0, 1));
+      append(*store, offset, *rows, segment);
     }
   }
 }

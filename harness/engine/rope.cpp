@@ -2,7 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
 #include <numbers>
+
+#include "harness/engine/kernels/cpu_path.h"
+#include "harness/engine/kernels/rows.h"
+#include "harness/engine/parallel.h"
 
 namespace winnow {
 namespace {
@@ -16,6 +22,20 @@ at::Tensor stretch_long_wavelengths(const RopeConfig& rope, const at::Tensor& fr
   const at::Tensor smooth = (at::reciprocal(wavelengths) * context - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
   const at::Tensor blended = (1 - smooth) * stretched / rope.factor + smooth * stretched;
   return at::where((wavelengths >= high_wavelength).logical_and(wavelengths <= low_wavelength), blended, stretched);
+}
+
+template <class T>
+at::Tensor rotate_by_kernels(const at::Tensor& heads, const RopeTable& table) {
+  at::Tensor out = at::empty(heads.sizes(), heads.options());
+  const T* from = heads.const_data_ptr<T>();
+  T* to = out.mutable_data_ptr<T>();
+  const float* cosine = table.cosine.const_data_ptr<float>();
+  const float* sine = table.sine.const_data_ptr<float>();
+  const std::int64_t count = heads.size(1), size = heads.size(1) * heads.size(2), half = heads.size(2) / 2;
+  run_ranges(heads.size(0), std::max<std::int64_t>(1, (1 << 15) / size), [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) rotate_row(from + row * size, count, half, cosine + row * half, sine + row * half, to + row * size);
+  });
+  return out;
 }
 
 }  // namespace
@@ -43,15 +63,32 @@ at::Tensor row_positions(const PackedBatch& batch) {
 }
 
 RopeTable rope_table(const at::Tensor& positions, const at::Tensor& frequencies) {
-  const at::Tensor angles = positions.unsqueeze(1) * frequencies.unsqueeze(0);
-  return {angles.cos(), angles.sin()};
+  const std::int64_t rows = positions.size(0), half = frequencies.size(0);
+  RopeTable table{at::empty({rows, half}, at::kFloat), at::empty({rows, half}, at::kFloat)};
+  const float* position = positions.const_data_ptr<float>();
+  const float* frequency = frequencies.const_data_ptr<float>();
+  float* cosine = table.cosine.mutable_data_ptr<float>();
+  float* sine = table.sine.mutable_data_ptr<float>();
+  run_ranges(rows, std::max<std::int64_t>(1, 2048 / half), [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row) {
+      for (std::int64_t j = 0; j < half; ++j) {
+        const float angle = position[row] * frequency[j];  // rounded to f32, as transformers' product is
+        cosine[row * half + j] = std::cos(angle);
+        sine[row * half + j] = std::sin(angle);
+      }
+    }
+  });
+  return table;
 }
 
 at::Tensor rotate(const at::Tensor& heads, const RopeTable& table) {
+  if (path_of(heads) != CpuPath::kOperators) {
+    return heads.scalar_type() == at::kFloat ? rotate_by_kernels<float>(heads.contiguous(), table) : rotate_by_kernels<at::BFloat16>(heads.contiguous(), table);
+  }
   const std::int64_t half = heads.size(2) / 2;
   const at::Tensor wide = heads.to(at::kFloat);
   const at::Tensor first = wide.slice(2, 0, half), second = wide.slice(2, half);
-  const at::Tensor cosine = table.cosine.unsqueeze(1), sine = table.sine.unsqueeze(1);
+  const at::Tensor cosine = table.cosine.to(heads.device()).unsqueeze(1), sine = table.sine.to(heads.device()).unsqueeze(1);
   return at::cat({first * cosine - second * sine, second * cosine + first * sine}, 2).to(heads.scalar_type());
 }
 

@@ -1,8 +1,6 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include <utility>
-
 #include "harness/engine/batch.h"
 #include "harness/model/config.h"
 
@@ -14,7 +12,7 @@ at::Tensor rope_frequencies(const RopeConfig& rope, std::int64_t head_dim);
 // Position of every row of the batch in its sequence, [rows], f32.
 at::Tensor row_positions(const PackedBatch& batch);
 
-// cos and sin of position · frequency, [rows, head_dim / 2] each, f32.
+// cos and sin of position · frequency, [rows, head_dim / 2] each, f32, on the CPU.
 struct RopeTable {
   at::Tensor cosine, sine;
 };

@@ -46,7 +46,7 @@ TEST(Gsm8k, OfTheTrainSplitLeavesTheQuestionOutOfItsShots) {
 
 TEST(Gsm8k, RefusesRowsOfAnotherFormatAndTooManyShots) {
   EXPECT_ERROR(first_example("gsm8k", {{"dataset", "c4"}, {"split", "train"}, {"shots", 0}}), kInput,
-               "data set c4: its rows have no text \"question\", which this task reads; name a data set of the task's format");
+               "data set c4: its rows have no text \"answer\", which this task reads; name a data set of the task's format");
   EXPECT_ERROR_HAS(first_example("gsm8k", {{"shots", 13}}), kInput, "gsm8k train has 12 rows");
 }
 

@@ -10,7 +10,7 @@
 namespace winnow::test {
 namespace {
 
-// Rows "ab" and "c" of c4; a tokenizer of bytes.
+// Documents held in memory.
 class TwoRows : public DatasetSource {
  public:
   explicit TwoRows(std::vector<std::string> texts) {
@@ -37,7 +37,7 @@ TaskInputs byte_inputs(DatasetSource& source, std::optional<std::int32_t> bos, b
 // Windows as "context|continuation".
 std::vector<std::string> windows(const Json& settings, const TaskInputs& inputs) {
   Json all = {{"dataset", "c4"}, {"window", 4}};
-  all.update(settings);
+  if (!settings.is_null()) all.update(settings);  // {} is null
   const auto task = Registry<Task>::instance().make("perplexity", all);
   const ExampleList list = task->examples(inputs);
   std::vector<std::string> windows;

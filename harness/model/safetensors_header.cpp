@@ -102,8 +102,8 @@ void check_cover(const std::vector<SafetensorsEntry>& entries, std::uint64_t buf
   if (position != buffer_bytes) throw input_error("{}: {} bytes after the last tensor belong to none", source, buffer_bytes - position);
 }
 
-// What people most often have in place of weights.
-void check_not_something_else(std::string_view bytes, std::string_view source) {
+// Says what people most often have in place of weights. Only asked where the length cannot be right: one that is may begin with any byte.
+void name_what_it_is(std::string_view bytes, std::string_view source) {
   const std::string_view start = bytes.substr(0, 512);
   if (start.starts_with("version https://git-lfs")) {
     throw input_error("{}: is a git-lfs pointer, not the file itself; run `git lfs pull` in its folder", source);
@@ -149,10 +149,10 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t 
 SafetensorsHeader read_safetensors_header(const MappedFile& file) {
   const std::string_view bytes = file.bytes();
   const std::string& source = file.name();
-  check_not_something_else(bytes, source);
   if (bytes.size() < 8) throw input_error("{}: has {} bytes, too few for a safetensors file; download it again", source, bytes.size());
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), sizeof length);
+  if (length > bytes.size() - 8) name_what_it_is(bytes, source);
   if (length > kMostHeaderBytes) throw input_error("{}: claims a header of {} bytes; the format allows {}, so this is no safetensors file", source, length, kMostHeaderBytes);
   if (length > bytes.size() - 8) {
     throw input_error("{}: ends {} bytes early: its header alone has {} bytes; download it again", source, length - (bytes.size() - 8), length);

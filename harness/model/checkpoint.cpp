@@ -27,8 +27,10 @@ void check_folder(const fs::path& folder) {
   if (!fs::exists(folder, ignored)) throw input_error("{}: there is no such folder", name);
   if (!fs::is_directory(folder, ignored)) throw input_error("{}: is not a folder; a model is a folder with config.json and weights", name);
   if (fs::symlink_status(folder / "config.json", ignored).type() != fs::file_type::not_found) return;
-  if (fs::is_directory(folder / "snapshots", ignored)) throw input_error("{}: is a repository of the Hugging Face cache; name the model as org/name, or a folder below snapshots/", name);
-  if (fs::exists(folder / "params.json", ignored)) throw unsupported_error("{}: has params.json instead of config.json; only the Hugging Face layout is read", name);
+  if (fs::is_directory(folder / "snapshots", ignored))
+    throw input_error("{}: is a repository of the Hugging Face cache; name the model as org/name, or a folder below snapshots/", name);
+  if (fs::exists(folder / "params.json", ignored))
+    throw unsupported_error("{}: has params.json instead of config.json; only the Hugging Face layout is read", name);
   throw input_error("{}: has no config.json", name);
 }
 
@@ -81,7 +83,9 @@ class FolderCheckpoint : public Checkpoint {
     const at::TensorOptions options(scalar_type(place.dtype));
     void* address = const_cast<char*>(bytes.data());
     const bool is_aligned = reinterpret_cast<std::uintptr_t>(address) % static_cast<std::uintptr_t>(element_bytes(place.dtype)) == 0;
-    if (is_aligned) return at::from_blob(address, spec.shape, [file](void*) {}, options);
+    if (is_aligned)
+      return at::from_blob(
+          address, spec.shape, [file](void*) {}, options);
     at::Tensor copy = at::empty(spec.shape, options);  // the format does not promise alignment
     std::memcpy(copy.mutable_data_ptr(), address, bytes.size());
     return copy;
@@ -146,7 +150,8 @@ class FolderCheckpoint : public Checkpoint {
     std::vector<std::int64_t> position(spec.shape.size());
     std::int64_t rest = *found;
     for (std::size_t axis = spec.shape.size(); axis-- > 0; rest /= spec.shape[axis]) position[axis] = rest % spec.shape[axis];
-    throw input_error("{}: tensor {} is not finite (NaN or infinity) at [{}]", files_[place.file].file->name(), quoted(Json(spec.name)), fmt::join(position, ", "));
+    throw input_error("{}: tensor {} is not finite (NaN or infinity) at [{}]", files_[place.file].file->name(), quoted(Json(spec.name)),
+                      fmt::join(position, ", "));
   }
 
   // Some files repeat the tied embedding as lm_head.weight. transformers unties the two where they differ, against the config.
@@ -155,7 +160,8 @@ class FolderCheckpoint : public Checkpoint {
       for (const SafetensorsEntry& entry : file.header.entries) {
         if (entry.name != "lm_head.weight") continue;
         const std::string_view head = file.file->bytes().substr(entry.begin, entry.end - entry.begin);
-        if (head != embedding) throw input_error("{}: lm_head.weight differs from the embedding, but config.json ties them ('tie_word_embeddings')", file.file->name());
+        if (head != embedding)
+          throw input_error("{}: lm_head.weight differs from the embedding, but config.json ties them ('tie_word_embeddings')", file.file->name());
       }
     }
   }

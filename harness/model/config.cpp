@@ -24,9 +24,7 @@ std::int64_t layer_parameters(const ModelConfig& config, const LayerConfig& laye
   return count;
 }
 
-std::int64_t embedding_parameters(const ModelConfig& config) {
-  return config.vocabulary * config.hidden * (config.tied_embeddings ? 1 : 2) + config.hidden;
-}
+std::int64_t embedding_parameters(const ModelConfig& config) { return config.vocabulary * config.hidden * (config.tied_embeddings ? 1 : 2) + config.hidden; }
 
 }  // namespace
 

@@ -34,7 +34,8 @@ std::string quoted(const Json& value) {
 
 ConfigFields::ConfigFields(const Json& object, std::string prefix) : object_(object), prefix_(std::move(prefix)) {
   if (!object.is_object()) {
-    throw input_error("{} is {}; expected an object {{…}}", prefix_.empty() ? "the file" : fmt::format("'{}'", prefix_.substr(0, prefix_.size() - 1)), quoted(object));
+    throw input_error("{} is {}; expected an object {{…}}", prefix_.empty() ? "the file" : fmt::format("'{}'", prefix_.substr(0, prefix_.size() - 1)),
+                      quoted(object));
   }
 }
 

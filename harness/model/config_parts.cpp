@@ -28,7 +28,8 @@ void check_architecture(const ConfigFields& fields, const char* expected) {
     if (lower_ascii(name.get<std::string>()) == lower_ascii(expected)) return;
     is_causal = is_causal || name.get<std::string>().ends_with("ForCausalLM");
   }
-  if (is_causal) throw input_error("'architectures' is {}, but 'model_type' is {}, which goes with {}", quoted(classes), quoted(fields.raw("model_type")), expected);
+  if (is_causal)
+    throw input_error("'architectures' is {}, but 'model_type' is {}, which goes with {}", quoted(classes), quoted(fields.raw("model_type")), expected);
   throw unsupported_error("'architectures' is {}; only language models ({}) are run", quoted(classes), expected);
 }
 
@@ -86,7 +87,8 @@ AttentionConfig read_attention(const ConfigFields& fields, std::int64_t hidden) 
     attention.head_dim = hidden / attention.heads;
   }
   if (attention.head_dim % 2 != 0) {
-    throw input_error("'head_dim' ('hidden_size' over 'num_attention_heads' where it is not given) is {}; rotary positions need an even number", attention.head_dim);
+    throw input_error("'head_dim' ('hidden_size' over 'num_attention_heads' where it is not given) is {}; rotary positions need an even number",
+                      attention.head_dim);
   }
   return attention;
 }
@@ -121,7 +123,8 @@ std::optional<std::int64_t> read_uniform_window(const ConfigFields& fields, std:
     throw input_error("'layer_types' is {}; expected a list of {} (num_hidden_layers) names", quoted(kinds), layers);
   }
   for (const Json& kind : kinds) {
-    if (kind != "full_attention" && kind != "sliding_attention") throw unsupported_error("'layer_types' holds {}; only \"full_attention\" and \"sliding_attention\" are known", quoted(kind));
+    if (kind != "full_attention" && kind != "sliding_attention")
+      throw unsupported_error("'layer_types' holds {}; only \"full_attention\" and \"sliding_attention\" are known", quoted(kind));
     if (kind != kinds[0]) throw unsupported_error("'layer_types' mixes full and sliding attention, which is not supported yet");
   }
   const bool is_sliding = kinds[0] == "sliding_attention";
@@ -140,7 +143,7 @@ void check_size(const ModelConfig& config) {
     experts += static_cast<double>(layer.experts);
   }
   if (count > 1e15) throw input_error("the sizes make {:.1e} parameters; no more than 1e15 can be meant", count);
-  if (experts > 500'000) throw input_error("the layers have {:.0f} experts together; no more than 500000 can be meant", experts);
+  if (experts > 100'000) throw input_error("the layers have {:.0f} experts together; no more than 100000 can be meant", experts);
 }
 
 }  // namespace winnow

@@ -13,7 +13,8 @@ constexpr const char* kCountKeys[] = {"num_local_experts", "num_experts"};
 std::int64_t count_in(const ConfigFields& fields) {
   const auto local = fields.find_integer(kCountKeys[0], kExpertRange);
   const auto plain = fields.find_integer(kCountKeys[1], kExpertRange);
-  if (local && plain && *local != *plain) throw input_error("'{}' is {}, but '{}' is {}; they must say the same", fields.name(kCountKeys[0]), *local, fields.name(kCountKeys[1]), *plain);
+  if (local && plain && *local != *plain)
+    throw input_error("'{}' is {}, but '{}' is {}; they must say the same", fields.name(kCountKeys[0]), *local, fields.name(kCountKeys[1]), *plain);
   if (!local && !plain) throw input_error("'{}' (or '{}') is missing", fields.name(kCountKeys[0]), fields.name(kCountKeys[1]));
   return local ? *local : *plain;
 }
@@ -22,7 +23,8 @@ std::size_t layer_number(const std::string& text, const std::vector<bool>& is_mo
   std::size_t layer = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), layer);
   const bool is_number = error == std::errc() && end == text.data() + text.size() && (text == "0" || text[0] != '0');
-  if (!is_number || layer >= is_moe.size()) throw input_error("'per_layer_config' has the key {}; expected layer numbers from 0 to {}", quoted(Json(text)), is_moe.size() - 1);
+  if (!is_number || layer >= is_moe.size())
+    throw input_error("'per_layer_config' has the key {}; expected layer numbers from 0 to {}", quoted(Json(text)), is_moe.size() - 1);
   if (!is_moe[layer]) throw input_error("'per_layer_config' changes layer {}, which has no experts", layer);
   return layer;
 }
@@ -35,7 +37,8 @@ void apply_per_layer_config(const ConfigFields& fields, const std::vector<bool>&
     const std::size_t layer = layer_number(text, is_moe);
     const ConfigFields changed(changes, fmt::format("per_layer_config.{}.", text));
     for (const auto& [key, value] : changes.items()) {
-      if (key != kCountKeys[0] && key != kCountKeys[1]) throw unsupported_error("'{}' is set; layers may differ in their number of experts only", changed.name(key));
+      if (key != kCountKeys[0] && key != kCountKeys[1])
+        throw unsupported_error("'{}' is set; layers may differ in their number of experts only", changed.name(key));
     }
     if (!changes.empty()) counts[layer] = count_in(changed);
   }
@@ -50,7 +53,8 @@ ExpertCounts read_expert_counts(const ConfigFields& fields, const std::vector<bo
   apply_per_layer_config(fields, is_moe, counts);
   const std::int64_t per_token = fields.integer("num_experts_per_tok", kExpertRange);
   for (std::size_t layer = 0; layer < counts.size(); ++layer) {
-    if (is_moe[layer] && per_token > counts[layer]) throw input_error("'num_experts_per_tok' is {}, but layer {} has {} experts", per_token, layer, counts[layer]);
+    if (is_moe[layer] && per_token > counts[layer])
+      throw input_error("'num_experts_per_tok' is {}, but layer {} has {} experts", per_token, layer, counts[layer]);
   }
   return {.by_layer = std::move(counts), .experts_per_token = per_token};
 }

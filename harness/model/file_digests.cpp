@@ -55,7 +55,9 @@ void keep(const fs::path& entry, const Json& digest) {
 FileStamp stamp_of(const fs::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) throw input_error("{}: {}", printable(path.string()), std::strerror(errno));
-  return {.device = status.st_dev, .inode = status.st_ino, .bytes = static_cast<std::uint64_t>(status.st_size),
+  return {.device = status.st_dev,
+          .inode = status.st_ino,
+          .bytes = static_cast<std::uint64_t>(status.st_size),
           .modified_nanoseconds = status.st_mtim.tv_sec * 1'000'000'000LL + status.st_mtim.tv_nsec};
 }
 

@@ -92,9 +92,16 @@ Json parts_json(const ModelConfig& config) {
   const AttentionConfig& attention = config.attention;
   Json rope = {{"kind", rope_word(attention.rope.kind)}, {"theta", attention.rope.theta}};
   if (attention.rope.kind != RopeConfig::Kind::kDefault) rope["factor"] = attention.rope.factor;
-  Json parts = {{"attention", {{"heads", attention.heads}, {"kv_heads", attention.kv_heads}, {"head_dim", attention.head_dim}, {"qkv_bias", attention.qkv_bias},
-                               {"output_bias", attention.output_bias}, {"sliding_window", nullptr}}},
-                {"rope", rope}, {"norm_epsilon", config.norm_epsilon}, {"tied_embeddings", config.tied_embeddings}};
+  Json parts = {{"attention",
+                 {{"heads", attention.heads},
+                  {"kv_heads", attention.kv_heads},
+                  {"head_dim", attention.head_dim},
+                  {"qkv_bias", attention.qkv_bias},
+                  {"output_bias", attention.output_bias},
+                  {"sliding_window", nullptr}}},
+                {"rope", rope},
+                {"norm_epsilon", config.norm_epsilon},
+                {"tied_embeddings", config.tied_embeddings}};
   if (attention.sliding_window) parts["attention"]["sliding_window"] = *attention.sliding_window;
   if (config.moe_layers() > 0) parts["router"] = {{"experts_per_token", config.router.experts_per_token}, {"renormalize", config.router.renormalize}};
   Json layers = Json::array();
@@ -102,7 +109,11 @@ Json parts_json(const ModelConfig& config) {
     if (layer.mlp == LayerConfig::Mlp::kDense) {
       layers.push_back({{"mlp", "dense"}, {"width", layer.dense_width}});
     } else {
-      layers.push_back({{"mlp", "moe"}, {"experts", layer.experts}, {"expert_width", layer.expert_width}, {"shared_width", layer.shared_width}, {"shared_gate", layer.shared_gate}});
+      layers.push_back({{"mlp", "moe"},
+                        {"experts", layer.experts},
+                        {"expert_width", layer.expert_width},
+                        {"shared_width", layer.shared_width},
+                        {"shared_gate", layer.shared_gate}});
     }
   }
   parts["layers"] = std::move(layers);
@@ -151,17 +162,33 @@ Json to_json(const ModelDescription& description) {
   const ModelConfig& config = description.config;
   Json memory = Json::array();
   for (const MemoryNeed& need : description.memory) {
-    memory.push_back({{"dtype", need.dtype}, {"weight_bytes", need.weight_bytes}, {"cache_bytes_per_token", need.cache_bytes_per_token}, {"cache_tokens", need.cache_tokens},
-                      {"needed_bytes", need.needed_bytes}, {"fits", need.fits}, {"experts_that_fit", nullptr}});
+    memory.push_back({{"dtype", need.dtype},
+                      {"weight_bytes", need.weight_bytes},
+                      {"cache_bytes_per_token", need.cache_bytes_per_token},
+                      {"cache_tokens", need.cache_tokens},
+                      {"needed_bytes", need.needed_bytes},
+                      {"fits", need.fits},
+                      {"experts_that_fit", nullptr}});
     if (need.experts_that_fit) memory.back()["experts_that_fit"] = *need.experts_that_fit;
   }
-  Json json = {{"model", description.name}, {"family", config.family}, {"model_type", config.model_type}, {"dtype", config.dtype}, {"hidden", config.hidden},
-               {"vocabulary", config.vocabulary}, {"max_positions", config.max_positions}, {"parts", parts_json(config)},
-               {"experts_per_layer", description.experts_by_layer}, {"parameters", {{"total", description.parameters}, {"active", description.active_parameters}, {"experts", description.expert_parameters}}},
-               {"stored_bytes", description.stored_bytes}, {"files", description.files}, {"eos_ids", config.eos_ids},
-               {"generation_settings_ignored", config.generation_settings_ignored}, {"memory", memory},
+  Json json = {{"model", description.name},
+               {"family", config.family},
+               {"model_type", config.model_type},
+               {"dtype", config.dtype},
+               {"hidden", config.hidden},
+               {"vocabulary", config.vocabulary},
+               {"max_positions", config.max_positions},
+               {"parts", parts_json(config)},
+               {"experts_per_layer", description.experts_by_layer},
+               {"parameters", {{"total", description.parameters}, {"active", description.active_parameters}, {"experts", description.expert_parameters}}},
+               {"stored_bytes", description.stored_bytes},
+               {"files", description.files},
+               {"eos_ids", config.eos_ids},
+               {"generation_settings_ignored", config.generation_settings_ignored},
+               {"memory", memory},
                {"machine", {{"total_bytes", description.machine.total_bytes}, {"available_bytes", description.machine.available_bytes}}},
-               {"header_sha256", nullptr}, {"hub_commit", nullptr}};
+               {"header_sha256", nullptr},
+               {"hub_commit", nullptr}};
   if (!description.header_sha256.empty()) json["header_sha256"] = description.header_sha256;
   if (!description.hub_commit.empty()) json["hub_commit"] = description.hub_commit;
   return json;

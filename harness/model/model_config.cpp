@@ -13,11 +13,24 @@ struct GreedySetting {  // of generation_config.json: applied by transformers in
 };
 
 const std::vector<GreedySetting>& greedy_settings() {
-  static const std::vector<GreedySetting> settings = {
-      {"repetition_penalty", 1.0}, {"encoder_repetition_penalty", 1.0}, {"no_repeat_ngram_size", 0}, {"encoder_no_repeat_ngram_size", 0},
-      {"bad_words_ids", nullptr}, {"force_words_ids", nullptr}, {"forced_bos_token_id", nullptr}, {"forced_eos_token_id", nullptr},
-      {"suppress_tokens", nullptr}, {"begin_suppress_tokens", nullptr}, {"sequence_bias", nullptr}, {"exponential_decay_length_penalty", nullptr},
-      {"min_length", 0}, {"min_new_tokens", 0}, {"num_beams", 1}, {"penalty_alpha", nullptr}, {"guidance_scale", 1.0}, {"watermarking_config", nullptr}};
+  static const std::vector<GreedySetting> settings = {{"repetition_penalty", 1.0},
+                                                      {"encoder_repetition_penalty", 1.0},
+                                                      {"no_repeat_ngram_size", 0},
+                                                      {"encoder_no_repeat_ngram_size", 0},
+                                                      {"bad_words_ids", nullptr},
+                                                      {"force_words_ids", nullptr},
+                                                      {"forced_bos_token_id", nullptr},
+                                                      {"forced_eos_token_id", nullptr},
+                                                      {"suppress_tokens", nullptr},
+                                                      {"begin_suppress_tokens", nullptr},
+                                                      {"sequence_bias", nullptr},
+                                                      {"exponential_decay_length_penalty", nullptr},
+                                                      {"min_length", 0},
+                                                      {"min_new_tokens", 0},
+                                                      {"num_beams", 1},
+                                                      {"penalty_alpha", nullptr},
+                                                      {"guidance_scale", 1.0},
+                                                      {"watermarking_config", nullptr}};
   return settings;
 }
 

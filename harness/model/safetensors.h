@@ -14,16 +14,16 @@ namespace winnow {
 // One tensor of a safetensors file as its header tells it.
 struct SafetensorsEntry {
   std::string name;
-  std::string dtype;                // "BF16", as written
+  std::string dtype;  // "BF16", as written
   std::vector<std::int64_t> shape;
-  std::uint64_t begin = 0, end = 0; // bytes, from the start of the file
+  std::uint64_t begin = 0, end = 0;  // bytes, from the start of the file
 };
 
 struct SafetensorsHeader {
   std::vector<SafetensorsEntry> entries;  // in the order of their bytes; without holes and overlaps they fill the file to its end
   std::map<std::string, std::string> metadata;
   std::uint64_t file_bytes = 0;
-  std::string sha256;                     // of the length field and the header text
+  std::string sha256;  // of the length field and the header text
 };
 
 // Parses and checks a header by every rule of the format: a closed set of dtypes, sizes that agree with shapes, each byte of the

@@ -17,9 +17,9 @@ constexpr std::uint64_t kMostHeaderBytes = 100'000'000;
 
 const std::map<std::string, int, std::less<>>& bits_by_dtype() {
   static const std::map<std::string, int, std::less<>> bits = {
-      {"BOOL", 8}, {"U8", 8}, {"I8", 8}, {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
-      {"I16", 16}, {"U16", 16}, {"F16", 16}, {"BF16", 16}, {"I32", 32}, {"U32", 32}, {"F32", 32}, {"F64", 64}, {"I64", 64}, {"U64", 64},
-      {"C64", 64}, {"F4", 4}, {"F6_E2M3", 6}, {"F6_E3M2", 6}};
+      {"BOOL", 8}, {"U8", 8},   {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
+      {"I16", 16}, {"U16", 16}, {"F16", 16}, {"BF16", 16},   {"I32", 32},    {"U32", 32},    {"F32", 32},        {"F64", 64},
+      {"I64", 64}, {"U64", 64}, {"C64", 64}, {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}};
   return bits;
 }
 
@@ -30,7 +30,8 @@ struct EntryReader {
   Error fault(const std::string& what) const { return input_error("{}: tensor {}: {}", source, quoted(Json(name)), what); }
 
   std::uint64_t count(const Json& value, const char* what) const {
-    if (!value.is_number_unsigned() && !(value.is_number_integer() && value.get<std::int64_t>() >= 0)) throw fault(fmt::format("{} {} is not a whole number", what, quoted(value)));
+    if (!value.is_number_unsigned() && !(value.is_number_integer() && value.get<std::int64_t>() >= 0))
+      throw fault(fmt::format("{} {} is not a whole number", what, quoted(value)));
     return value.get<std::uint64_t>();
   }
 
@@ -66,7 +67,8 @@ struct EntryReader {
     const std::uint64_t expected = byte_count(entry.shape, bits->second);
     if (entry.end < entry.begin) throw fault(fmt::format("data_offsets {} run backwards", quoted(offsets)));
     if (entry.end - entry.begin != expected) {
-      throw fault(fmt::format("data_offsets {} hold {} bytes, but {} {} needs {}", quoted(offsets), entry.end - entry.begin, entry.dtype, quoted(shape), expected));
+      throw fault(
+          fmt::format("data_offsets {} hold {} bytes, but {} {} needs {}", quoted(offsets), entry.end - entry.begin, entry.dtype, quoted(shape), expected));
     }
     return entry;
   }
@@ -109,7 +111,8 @@ void name_what_it_is(std::string_view bytes, std::string_view source) {
     throw input_error("{}: is a git-lfs pointer, not the file itself; run `git lfs pull` in its folder", source);
   }
   const std::size_t text = start.find_first_not_of(" \t\r\n");
-  if (text != std::string_view::npos && (start.substr(text).starts_with("<!") || start.substr(text).starts_with("<html") || start.substr(text).starts_with("<?xml"))) {
+  if (text != std::string_view::npos &&
+      (start.substr(text).starts_with("<!") || start.substr(text).starts_with("<html") || start.substr(text).starts_with("<?xml"))) {
     throw input_error("{}: is a web page, not safetensors; the download went wrong, get it again", source);
   }
   if (start.starts_with("PK\x03\x04") || start.starts_with("\x80\x02") || start.starts_with("\x80\x04")) {
@@ -133,9 +136,8 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t 
       header.entries.push_back(EntryReader{.source = source, .name = name}.read(value));
     }
   }
-  std::sort(header.entries.begin(), header.entries.end(), [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
-    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
-  });
+  std::sort(header.entries.begin(), header.entries.end(),
+            [](const SafetensorsEntry& a, const SafetensorsEntry& b) { return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name); });
   check_cover(header.entries, buffer_bytes, source);
   const std::uint64_t before = 8 + text.size();
   for (SafetensorsEntry& entry : header.entries) {
@@ -153,7 +155,8 @@ SafetensorsHeader read_safetensors_header(const MappedFile& file) {
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), sizeof length);
   if (length > bytes.size() - 8) name_what_it_is(bytes, source);
-  if (length > kMostHeaderBytes) throw input_error("{}: claims a header of {} bytes; the format allows {}, so this is no safetensors file", source, length, kMostHeaderBytes);
+  if (length > kMostHeaderBytes)
+    throw input_error("{}: claims a header of {} bytes; the format allows {}, so this is no safetensors file", source, length, kMostHeaderBytes);
   if (length > bytes.size() - 8) {
     throw input_error("{}: ends {} bytes early: its header alone has {} bytes; download it again", source, length - (bytes.size() - 8), length);
   }

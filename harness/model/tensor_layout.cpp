@@ -19,10 +19,19 @@ const char* role_words(Role role) {
     case Role::kMlpNorm: return "the norm before the MLP";
     case Role::kRouter: return "the router";
     case Role::kSharedRouter: return "the gate of the shared expert";
-    case Role::kExpertGate: case Role::kExpertUp: case Role::kExpertDown: return "an expert matrix";
-    case Role::kSharedGate: case Role::kSharedUp: case Role::kSharedDown: return "a matrix of the shared expert";
-    case Role::kDenseGate: case Role::kDenseUp: case Role::kDenseDown: return "a matrix of the MLP";
-    case Role::kQueryBias: case Role::kKeyBias: case Role::kValueBias: case Role::kOutputBias: return "an attention bias";
+    case Role::kExpertGate:
+    case Role::kExpertUp:
+    case Role::kExpertDown: return "an expert matrix";
+    case Role::kSharedGate:
+    case Role::kSharedUp:
+    case Role::kSharedDown: return "a matrix of the shared expert";
+    case Role::kDenseGate:
+    case Role::kDenseUp:
+    case Role::kDenseDown: return "a matrix of the MLP";
+    case Role::kQueryBias:
+    case Role::kKeyBias:
+    case Role::kValueBias:
+    case Role::kOutputBias: return "an attention bias";
     default: return "an attention matrix";
   }
 }
@@ -112,7 +121,8 @@ class Placer {
   TensorPlace whole_tensor(const Stored& stored, const std::string& name, const std::vector<std::int64_t>& shape) {
     used_.insert(stored.entry->name);
     if (stored.entry->shape != shape) {
-      throw input_error("{}: tensor {} has the shape [{}]; config.json makes it [{}]", path_of(stored), quoted(Json(name)), fmt::join(stored.entry->shape, ", "), fmt::join(shape, ", "));
+      throw input_error("{}: tensor {} has the shape [{}]; config.json makes it [{}]", path_of(stored), quoted(Json(name)),
+                        fmt::join(stored.entry->shape, ", "), fmt::join(shape, ", "));
     }
     return {.file = stored.file, .begin = stored.entry->begin, .end = stored.entry->end, .dtype = dtype_of(stored), .stored_name = name};
   }
@@ -135,7 +145,8 @@ class Placer {
     if (dtype == "F16") return "f16";
     if (dtype == "BF16") return "bf16";
     const std::string where = fmt::format("{}: tensor {} has the dtype {}", path_of(stored), quoted(Json(stored.entry->name)), dtype);
-    if (dtype == "F64" || dtype.starts_with("F8") || dtype.starts_with("F6") || dtype.starts_with("F4")) throw unsupported_error("{}; only F32, F16 and BF16 weights are read", where);
+    if (dtype == "F64" || dtype.starts_with("F8") || dtype.starts_with("F6") || dtype.starts_with("F4"))
+      throw unsupported_error("{}; only F32, F16 and BF16 weights are read", where);
     throw input_error("{}, which weights cannot have; expected F32, F16 or BF16", where);
   }
 
@@ -144,7 +155,8 @@ class Placer {
     for (const TensorSpec& other : tensors) count += !stored_.contains(other.name);
     const std::string where = spec.layer < 0 ? "" : fmt::format(" of layer {}", spec.layer);
     const std::string more = count > 1 ? fmt::format(" ({} tensors are missing)", count) : "";
-    if (const auto stray = stray_expert(spec)) return input_error("{}: has no tensor {}, {}{}{}, but has {}", whole(), quoted(Json(spec.name)), role_words(spec.role), where, more, *stray);
+    if (const auto stray = stray_expert(spec))
+      return input_error("{}: has no tensor {}, {}{}{}, but has {}", whole(), quoted(Json(spec.name)), role_words(spec.role), where, more, *stray);
     return input_error("{}: has no tensor {}, {}{}{}", whole(), quoted(Json(spec.name)), role_words(spec.role), where, more);
   }
 
@@ -165,7 +177,7 @@ class Placer {
   }
 
   void check_harmless(const std::string& name, const Stored& stored) const {
-    if (name.ends_with(".rotary_emb.inv_freq")) return;  // a buffer that releases before transformers 4.32 saved; computed anew everywhere
+    if (name.ends_with(".rotary_emb.inv_freq")) return;               // a buffer that releases before transformers 4.32 saved; computed anew everywhere
     if (name == "lm_head.weight" && config_.tied_embeddings) return;  // compared with the embedding when that is read
     const auto layer = number_after(name, "model.layers");
     const auto expert = number_after(name, "experts");
@@ -198,8 +210,8 @@ class Placer {
 
 }  // namespace
 
-std::vector<TensorPlace> place_tensors(const std::filesystem::path& folder, const ModelConfig& config, const Family& family, const std::vector<TensorSpec>& tensors,
-                                       const std::vector<WeightFile>& files) {
+std::vector<TensorPlace> place_tensors(const std::filesystem::path& folder, const ModelConfig& config, const Family& family,
+                                       const std::vector<TensorSpec>& tensors, const std::vector<WeightFile>& files) {
   return Placer(folder, config, family, files).place(tensors);
 }
 

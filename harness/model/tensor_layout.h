@@ -13,13 +13,14 @@ namespace winnow {
 struct TensorPlace {
   std::size_t file = 0;  // into the weight files
   std::uint64_t begin = 0, end = 0;
-  std::string dtype;     // "f32", "f16", "bf16"
+  std::string dtype;  // "f32", "f16", "bf16"
   std::string stored_name;
 };
 
 // Finds every tensor of the model in the files, in the released layout or transformers 5's fused one, and refuses files that hold
 // anything else: missing, renumbered or additional layers, experts and tensors, other shapes, other dtypes.
 // Result: one place for each of `tensors`, in their order.
-std::vector<TensorPlace> place_tensors(const std::filesystem::path& folder, const ModelConfig& config, const Family& family, const std::vector<TensorSpec>& tensors, const std::vector<WeightFile>& files);
+std::vector<TensorPlace> place_tensors(const std::filesystem::path& folder, const ModelConfig& config, const Family& family,
+                                       const std::vector<TensorSpec>& tensors, const std::vector<WeightFile>& files);
 
 }  // namespace winnow

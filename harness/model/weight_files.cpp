@@ -25,10 +25,12 @@ bool is_there(const fs::path& path) {  // a dangling link is there
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with("model-") && name.ends_with(".safetensors")) {
-      throw input_error("{}: is missing, but there are shards such as {}; download the index too", printable((folder / kWeightIndex).string()), printable(name));
+      throw input_error("{}: is missing, but there are shards such as {}; download the index too", printable((folder / kWeightIndex).string()),
+                        printable(name));
     }
     if (name.starts_with("pytorch_model") || name.ends_with(".pth") || name.ends_with(".pt") || name.ends_with(".gguf")) {
-      throw unsupported_error("{}: holds {}, but no {} or {}; only safetensors weights are read", printable(folder.string()), printable(name), kSingleWeightFile, kWeightIndex);
+      throw unsupported_error("{}: holds {}, but no {} or {}; only safetensors weights are read", printable(folder.string()), printable(name),
+                              kSingleWeightFile, kWeightIndex);
     }
   }
   throw input_error("{}: holds no weights: neither {} nor {}", printable(folder.string()), kSingleWeightFile, kWeightIndex);
@@ -36,7 +38,9 @@ bool is_there(const fs::path& path) {  // a dangling link is there
 
 void check_shard_name(const std::string& name, const std::string& tensor, const std::string& source) {
   const bool is_bare = !name.empty() && name != "." && name != ".." && name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
-  if (!is_bare) throw input_error("{}: 'weight_map' puts {} into {}; expected the bare name of a file in the same folder", source, quoted(Json(tensor)), quoted(Json(name)));
+  if (!is_bare)
+    throw input_error("{}: 'weight_map' puts {} into {}; expected the bare name of a file in the same folder", source, quoted(Json(tensor)),
+                      quoted(Json(name)));
   if (!name.ends_with(".safetensors")) {
     throw unsupported_error("{}: 'weight_map' puts {} into {}; only .safetensors shards are read", source, quoted(Json(tensor)), quoted(Json(name)));
   }
@@ -99,14 +103,18 @@ void check_index(const Index& index, const std::vector<WeightFile>& files) {
   }
   for (const auto& [tensor, shard] : index.shard_of) {
     const auto found = found_in.find(tensor);
-    if (found == found_in.end()) throw input_error("{}: 'weight_map' puts {} into {}, which has no such tensor", index.source, quoted(Json(tensor)), printable(shard));
-    if (found->second != shard) throw input_error("{}: 'weight_map' puts {} into {}, but it is in {}", index.source, quoted(Json(tensor)), printable(shard), found->second);
+    if (found == found_in.end())
+      throw input_error("{}: 'weight_map' puts {} into {}, which has no such tensor", index.source, quoted(Json(tensor)), printable(shard));
+    if (found->second != shard)
+      throw input_error("{}: 'weight_map' puts {} into {}, but it is in {}", index.source, quoted(Json(tensor)), printable(shard), found->second);
   }
   for (const auto& [tensor, shard] : found_in) {
-    if (!index.shard_of.contains(tensor)) throw input_error("{}: 'weight_map' does not list {}, which is in {}", index.source, quoted(Json(tensor)), printable(shard));
+    if (!index.shard_of.contains(tensor))
+      throw input_error("{}: 'weight_map' does not list {}, which is in {}", index.source, quoted(Json(tensor)), printable(shard));
   }
   if (index.total_bytes && *index.total_bytes != total_bytes) {
-    throw input_error("{}: 'metadata.total_size' is {}, but the tensors of the shards have {} bytes; index and shards are of different models", index.source, *index.total_bytes, total_bytes);
+    throw input_error("{}: 'metadata.total_size' is {}, but the tensors of the shards have {} bytes; index and shards are of different models", index.source,
+                      *index.total_bytes, total_bytes);
   }
 }
 
@@ -119,7 +127,8 @@ std::vector<WeightFile> open_shards(const fs::path& folder) {
     if (!is_there(folder / shard)) throw input_error("{}: the shard {} is missing; download it", index.source, quoted(Json(shard)));
   }
   if (is_there(folder / kSingleWeightFile) && !shards.contains(kSingleWeightFile)) {
-    throw input_error("{}: there are both {} and {}, which names other files; remove the one that is not meant", printable(folder.string()), kSingleWeightFile, kWeightIndex);
+    throw input_error("{}: there are both {} and {}, which names other files; remove the one that is not meant", printable(folder.string()), kSingleWeightFile,
+                      kWeightIndex);
   }
   std::vector<WeightFile> files;
   for (const auto& [shard, tensor] : shards) files.push_back(open_weight_file(folder, shard));

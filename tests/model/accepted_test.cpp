@@ -36,7 +36,9 @@ std::function<void(TinyModel&)> header_text(std::function<void(std::string&)> ed
 }
 
 TEST(Accepted, OddHeaders) {
-  const auto metadata = [](const OrderedJson& value) { return [value](TinyModel& model) { model.edit_header = [value](OrderedJson& json) { json["__metadata__"] = value; }; }; };
+  const auto metadata = [](const OrderedJson& value) {
+    return [value](TinyModel& model) { model.edit_header = [value](OrderedJson& json) { json["__metadata__"] = value; }; };
+  };
   expect_accepted({
       {"padded with spaces", header_text([](std::string& text) { text += std::string(4096, ' '); })},
       {"leading white space", header_text([](std::string& text) { text = " \n\t " + text; })},
@@ -46,7 +48,9 @@ TEST(Accepted, OddHeaders) {
       {"metadata empty", metadata(OrderedJson::object())},
       {"metadata null", metadata(nullptr)},
       {"metadata of another writer", metadata({{"format", "mlx"}})},
-      {"unknown fields in an entry", [](TinyModel& model) { model.edit_header = [](OrderedJson& json) { json["lm_head.weight"]["checksum"] = {1, 2}; }; }},
+      {"unknown fields in an entry", [](TinyModel& model) { model.edit_header = [](OrderedJson& json) {
+                                                              json["lm_head.weight"]["checksum"] = {1, 2};
+                                                            }; }},
       {"entries in another order than the bytes", header_text([](std::string& text) { text = Json::parse(text).dump(); })},
       {"escaped names", header_text([](std::string& text) { text.replace(text.find("lm_head"), 7, "\\u006cm_head"); })},
   });
@@ -56,30 +60,44 @@ TEST(Accepted, OddTensors) {
   const auto is_f32 = [](const Checkpoint& checkpoint) { EXPECT_EQ(checkpoint.config().dtype, "f32"); };
   expect_accepted({
       {"bytes in another order than the forward pass", [](TinyModel& model) { std::reverse(model.tensors.begin(), model.tensors.end()); }},
-      {"rotary buffers of old releases", [](TinyModel& model) {
+      {"rotary buffers of old releases",
+       [](TinyModel& model) {
          model.add("model.layers.0.self_attn.rotary_emb.inv_freq", "F32", {2});
          model.add("model.layers.1.self_attn.rotary_emb.inv_freq", "F32", {});
        }},
-      {"a zero-size buffer", [](TinyModel& model) { model.add("model.layers.0.self_attn.rotary_emb.inv_freq", "I64", {0, 7}); }},
-      {"router in f32 within a bf16 file", [](TinyModel& model) {
+      {"a zero-size buffer",
+       [](TinyModel& model) {
+         model.add("model.layers.0.self_attn.rotary_emb.inv_freq", "I64", {0, 7});
+       }},
+      {"router in f32 within a bf16 file",
+       [](TinyModel& model) {
          model.remove("model.layers.0.block_sparse_moe.gate.weight");
          model.add("model.layers.0.block_sparse_moe.gate.weight", "F32", {4, 16});
-       }, [](const Checkpoint& checkpoint) { EXPECT_EQ(checkpoint.config().dtype, "bf16"); }},
-      {"stored wider than the config says", [](TinyModel& model) {
+       },
+       [](const Checkpoint& checkpoint) { EXPECT_EQ(checkpoint.config().dtype, "bf16"); }},
+      {"stored wider than the config says",
+       [](TinyModel& model) {
          for (RawTensor& tensor : model.tensors) {
            tensor.dtype = "F32";
            tensor.bytes += tensor.bytes;
          }
-       }, is_f32},
-      {"f16", [](TinyModel& model) {
+       },
+       is_f32},
+      {"f16",
+       [](TinyModel& model) {
          for (RawTensor& tensor : model.tensors) tensor.dtype = "F16";
-       }, [](const Checkpoint& checkpoint) { EXPECT_EQ(checkpoint.config().dtype, "f16"); }},
-      {"head repeated beside the embedding it is tied to", [](TinyModel& model) {
+       },
+       [](const Checkpoint& checkpoint) { EXPECT_EQ(checkpoint.config().dtype, "f16"); }},
+      {"head repeated beside the embedding it is tied to",
+       [](TinyModel& model) {
          RawTensor head = model.tensor("model.embed_tokens.weight");
          head.name = "lm_head.weight";
          model.tensors.push_back(head);
-       }, {}, "llama"},
-      {"router under its transformers 5 name", [](TinyModel& model) { model.rename("model.layers.0.block_sparse_moe.gate.weight", "model.layers.0.mlp.gate.weight"); }},
+       },
+       {},
+       "llama"},
+      {"router under its transformers 5 name",
+       [](TinyModel& model) { model.rename("model.layers.0.block_sparse_moe.gate.weight", "model.layers.0.mlp.gate.weight"); }},
   });
 }
 
@@ -100,7 +118,10 @@ TEST(Accepted, OddConfigs) {
       {"head_dim null", with_key("head_dim", nullptr)},
       {"head_dim other than hidden over heads", with_config([](Json& config) { config["head_dim"] = 6; }), {}, "llama"},
       {"pad_token_id -1", with_key("pad_token_id", -1)},
-      {"several end ids", with_key("eos_token_id", {2, 7, 39}), [](const Checkpoint& checkpoint) { EXPECT_EQ(checkpoint.config().eos_ids, (std::vector<std::int64_t>{2, 7, 39})); }},
+      {"several end ids", with_key("eos_token_id", {2, 7, 39}),
+       [](const Checkpoint& checkpoint) {
+         EXPECT_EQ(checkpoint.config().eos_ids, (std::vector<std::int64_t>{2, 7, 39}));
+       }},
       {"no end id", with_key("eos_token_id", nullptr), [](const Checkpoint& checkpoint) { EXPECT_TRUE(checkpoint.config().eos_ids.empty()); }},
       {"architecture as early conversions wrote it", with_key("architectures", Json::array({"LLaMAForCausalLM"})), {}, "llama"},
       {"no architectures", with_config([](Json& config) { config.erase("architectures"); })},
@@ -113,30 +134,39 @@ TEST(Accepted, OddConfigs) {
       {"rope kind `type`", with_key("rope_scaling", {{"type", "linear"}, {"factor", 2}}),
        [](const Checkpoint& checkpoint) { EXPECT_EQ(checkpoint.config().attention.rope.kind, RopeConfig::Kind::kLinear); }},
       {"an integer for a number", with_config([](Json& config) { config["rope_theta"] = 1000000; })},
-      {"window switched off by zero", with_key("sliding_window", 0), [](const Checkpoint& checkpoint) { EXPECT_FALSE(checkpoint.config().attention.sliding_window); }, "qwen2_moe"},
+      {"window switched off by zero", with_key("sliding_window", 0),
+       [](const Checkpoint& checkpoint) { EXPECT_FALSE(checkpoint.config().attention.sliding_window); }, "qwen2_moe"},
       {"all layers full", with_key("layer_types", Json::array({"full_attention", "full_attention"}))},
       {"all layers sliding", with_config([](Json& config) {
          config["layer_types"] = {"sliding_attention", "sliding_attention"};
          config["sliding_window"] = 9;
-       }), [](const Checkpoint& checkpoint) { EXPECT_EQ(checkpoint.config().attention.sliding_window, 9); }},
+       }),
+       [](const Checkpoint& checkpoint) { EXPECT_EQ(checkpoint.config().attention.sliding_window, 9); }},
       {"swish", with_key("hidden_act", "swish")},
-      {"experts by layer, not all of them", [](TinyModel& model) {
+      {"experts by layer, not all of them",
+       [](TinyModel& model) {
          model.config["per_layer_config"] = {{"1", {{"num_local_experts", 3}}}, {"0", Json::object()}};
          std::erase_if(model.tensors, [](const RawTensor& tensor) { return tensor.name.starts_with("model.layers.1.block_sparse_moe.experts.3."); });
          model.remove("model.layers.1.block_sparse_moe.gate.weight");
          model.add("model.layers.1.block_sparse_moe.gate.weight", "BF16", {3, 16});
-       }, experts({4, 3})},
-      {"penalty in the generation config", [](TinyModel& model) { model.generation = {{"repetition_penalty", 1.05}, {"do_sample", true}, {"eos_token_id", {5, 6}}, {"no_repeat_ngram_size", 0}}; },
+       },
+       experts({4, 3})},
+      {"penalty in the generation config",
+       [](TinyModel& model) {
+         model.generation = {{"repetition_penalty", 1.05}, {"do_sample", true}, {"eos_token_id", {5, 6}}, {"no_repeat_ngram_size", 0}};
+       },
        [](const Checkpoint& checkpoint) {
          EXPECT_EQ(checkpoint.config().generation_settings_ignored, std::vector<std::string>{"repetition_penalty 1.05"});
          EXPECT_EQ(checkpoint.config().eos_ids, (std::vector<std::int64_t>{5, 6}));
        }},
-      {"dense layers by step", [](TinyModel& model) {
+      {"dense layers by step",
+       [](TinyModel& model) {
          model = TinyModel("qwen2_moe", [](Json& config) {
            config["decoder_sparse_step"] = 2;
            config["mlp_only_layers"] = nullptr;
          });
-       }, experts({0, 6, 0})},
+       },
+       experts({0, 6, 0})},
   });
 }
 
@@ -150,19 +180,23 @@ TEST(Accepted, OddFolders) {
   expect_accepted({
       {"shards", shard(3)},
       {"a tensor to a shard", shard(9)},
-      {"an index over one file", [](TinyModel& model) {
+      {"an index over one file",
+       [](TinyModel& model) {
          model.shard(1);
          model.shards = {{"model.safetensors", model.tensors}};
          for (auto& [name, file] : model.index["weight_map"].items()) file = "model.safetensors";
        }},
-      {"shards by other names", shard(2, [](TinyModel& model) {
-         model.shards = {{"a b.safetensors", model.tensors}};
-         for (auto& [name, file] : model.index["weight_map"].items()) file = "a b.safetensors";
-       })},
+      {"shards by other names", shard(2,
+                                      [](TinyModel& model) {
+                                        model.shards = {{"a b.safetensors", model.tensors}};
+                                        for (auto& [name, file] : model.index["weight_map"].items()) file = "a b.safetensors";
+                                      })},
       {"an index without metadata", shard(2, [](TinyModel& model) { model.index.erase("metadata"); })},
       {"an index that counts parameters too", shard(2, [](TinyModel& model) { model.index["metadata"]["total_parameters"] = 7; })},
-      {"total_size written as a float", shard(2, [](TinyModel& model) { model.index["metadata"]["total_size"] = model.index["metadata"]["total_size"].get<double>(); })},
-      {"files nobody names", [](TinyModel& model) {
+      {"total_size written as a float",
+       shard(2, [](TinyModel& model) { model.index["metadata"]["total_size"] = model.index["metadata"]["total_size"].get<double>(); })},
+      {"files nobody names",
+       [](TinyModel& model) {
          model.after = [](const fs::path& folder) {
            write_bytes(folder / "consolidated.00.pt", "PK");
            write_bytes(folder / "README.md", "# a model");

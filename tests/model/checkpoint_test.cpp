@@ -178,8 +178,10 @@ TEST_F(CheckpointTest, FindsAModelByItsHubName) {
   EXPECT_EQ(find_model_folder("org/tiny.v1@" + other), repository / "snapshots" / other);
   EXPECT_EQ(find_model_folder(repository.string()), repository);
 
-  EXPECT_ERROR(find_model_folder("org/other"), kInput, "org/other: is no folder, and the Hugging Face cache (" + cache.string() + ") does not have it; run `hf download org/other`");
-  EXPECT_ERROR(find_model_folder("org/tiny.v1@v2"), kInput, "org/tiny.v1: the Hugging Face cache has the model but not its revision 'v2'; run `hf download org/tiny.v1 --revision v2`");
+  EXPECT_ERROR(find_model_folder("org/other"), kInput,
+               "org/other: is no folder, and the Hugging Face cache (" + cache.string() + ") does not have it; run `hf download org/other`");
+  EXPECT_ERROR(find_model_folder("org/tiny.v1@v2"), kInput,
+               "org/tiny.v1: the Hugging Face cache has the model but not its revision 'v2'; run `hf download org/tiny.v1 --revision v2`");
   EXPECT_ERROR_HAS(find_model_folder("org/tiny.v1@" + std::string(40, 'c')), kInput, "has no snapshot " + std::string(40, 'c'));
   write_bytes(repository / "refs" / "main", "not a commit");
   EXPECT_ERROR_HAS(find_model_folder("org/tiny.v1"), kInput, "holds no commit hash");

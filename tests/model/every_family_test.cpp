@@ -101,7 +101,8 @@ TEST_P(EveryFamily, RefusesQuantizedWeightsAndForeignActivations) {
 }
 
 TEST_P(EveryFamily, RefusesAMissingKeyByItsName) {
-  for (const char* key : {"hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size", "rms_norm_eps", "max_position_embeddings"}) {
+  for (const char* key :
+       {"hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size", "rms_norm_eps", "max_position_embeddings"}) {
     Json without = config.original;
     without.erase(key);
     EXPECT_ERROR_HAS(family->read(without), kInput, fmt::format("'{}' is missing", key));

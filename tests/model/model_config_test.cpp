@@ -19,7 +19,8 @@ ModelConfig read_family(const std::string& family, const std::function<void(Json
 
 // What Mixtral-8x7B-v0.1's config.json says.
 Json mixtral_8x7b() {
-  return Json::parse(R"({"architectures": ["MixtralForCausalLM"], "attention_dropout": 0.0, "bos_token_id": 1, "eos_token_id": 2, "hidden_act": "silu", "hidden_size": 4096,
+  return Json::parse(
+      R"({"architectures": ["MixtralForCausalLM"], "attention_dropout": 0.0, "bos_token_id": 1, "eos_token_id": 2, "hidden_act": "silu", "hidden_size": 4096,
     "initializer_range": 0.02, "intermediate_size": 14336, "max_position_embeddings": 32768, "model_type": "mixtral", "num_attention_heads": 32, "num_experts_per_tok": 2,
     "num_hidden_layers": 32, "num_key_value_heads": 8, "num_local_experts": 8, "output_router_logits": false, "rms_norm_eps": 1e-05, "rope_theta": 1000000.0,
     "router_aux_loss_coef": 0.02, "sliding_window": null, "tie_word_embeddings": false, "torch_dtype": "bfloat16", "transformers_version": "4.36.0.dev0", "use_cache": true, "vocab_size": 32000})");
@@ -58,10 +59,18 @@ TEST(ModelConfig, ReadsTheThreeKindsOfRope) {
   EXPECT_EQ(llama3.factor, 8);
   EXPECT_EQ(llama3.high_freq_factor, 4);
   EXPECT_EQ(llama3.original_max_positions, 64);
-  const RopeConfig linear = read_family("mixtral", [](Json& json) { json["rope_parameters"] = {{"rope_type", "linear"}, {"factor", 2.5}, {"rope_theta", 1e6}}; }).attention.rope;
+  const RopeConfig linear = read_family("mixtral", [](Json& json) {
+                              json["rope_parameters"] = {{"rope_type", "linear"}, {"factor", 2.5}, {"rope_theta", 1e6}};
+                            }).attention.rope;
   EXPECT_EQ(linear.kind, RopeConfig::Kind::kLinear);
   EXPECT_EQ(linear.factor, 2.5);
-  EXPECT_EQ(read_family("llama", [](Json& json) { json.erase("rope_theta"); json.erase("rope_scaling"); }).attention.rope.theta, 10000);
+  EXPECT_EQ(read_family("llama",
+                        [](Json& json) {
+                          json.erase("rope_theta");
+                          json.erase("rope_scaling");
+                        })
+                .attention.rope.theta,
+            10000);
   EXPECT_EQ(read_family("mixtral", [](Json& json) { json.erase("rope_theta"); }).attention.rope.theta, 1e6);
 }
 

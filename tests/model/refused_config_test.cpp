@@ -36,53 +36,81 @@ TEST(RefusedConfig, ValuesThatContradictEachOther) {
   };
   expect_all_refused({
       {"kv heads do not divide heads", with_key("num_key_value_heads", 3), {"'num_key_value_heads' is 3", "'num_attention_heads' (4)"}},
-      {"heads do not divide hidden", with_config([](Json& config) {
-         config["num_attention_heads"] = config["num_key_value_heads"] = 6;
-       }), {"'num_attention_heads' is 6", "'hidden_size' (16)"}},
+      {"heads do not divide hidden",
+       with_config([](Json& config) { config["num_attention_heads"] = config["num_key_value_heads"] = 6; }),
+       {"'num_attention_heads' is 6", "'hidden_size' (16)"}},
       {"odd head_dim", with_key("head_dim", 5), {"'head_dim'", "is 5", "even"}},
       {"odd derived head_dim", with_key("num_attention_heads", 16), {"'head_dim'", "is 1", "even"}},
       {"top-k above experts", with_key("num_experts_per_tok", 5), {"'num_experts_per_tok' is 5", "4 experts"}},
       {"two expert counts", with_key("num_experts", 6), {"'num_local_experts' is 4", "'num_experts' is 6"}},
       {"two dtypes", with_key("dtype", "float32"), {"'torch_dtype' is \"bfloat16\"", "'dtype' is \"float32\""}},
       {"two thetas", with_key("rope_parameters", {{"rope_theta", 5.0}}), {"'rope_parameters.rope_theta' is 5", "'rope_theta' is 1000000"}},
-      {"two rope kinds", with_key("rope_scaling", {{"type", "linear"}, {"rope_type", "llama3"}, {"factor", 2}}), {"'rope_scaling.rope_type'", "'rope_scaling.type'"}},
-      {"scaling against parameters", with_config([](Json& config) {
+      {"two rope kinds",
+       with_key("rope_scaling", {{"type", "linear"}, {"rope_type", "llama3"}, {"factor", 2}}),
+       {"'rope_scaling.rope_type'", "'rope_scaling.type'"}},
+      {"scaling against parameters",
+       with_config([](Json& config) {
          config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 2.0}};
          config["rope_parameters"] = {{"rope_type", "default"}};
-       }), {"'rope_scaling' and 'rope_parameters'"}},
+       }),
+       {"'rope_scaling' and 'rope_parameters'"}},
       {"architecture of another family", with_key("architectures", Json::array({"LlamaForCausalLM"})), {"'architectures'", "LlamaForCausalLM", "mixtral"}},
-      {"full layers with a window", with_config([](Json& config) {
+      {"full layers with a window",
+       with_config([](Json& config) {
          config["layer_types"] = {"full_attention", "full_attention"};
          config["sliding_window"] = 8;
-       }), {"'sliding_window' is 8", "full_attention"}},
-      {"sliding layers without a window", with_key("layer_types", Json::array({"sliding_attention", "sliding_attention"})), {"'layer_types'", "'sliding_window'"}},
+       }),
+       {"'sliding_window' is 8", "full_attention"}},
+      {"sliding layers without a window",
+       with_key("layer_types", Json::array({"sliding_attention", "sliding_attention"})),
+       {"'layer_types'", "'sliding_window'"}},
       {"too few layer types", with_key("layer_types", Json::array({"full_attention"})), {"'layer_types'", "2"}},
-      {"per-layer count of a layer that is not there", with_key("per_layer_config", {{"7", {{"num_local_experts", 2}}}}), {"'per_layer_config'", "\"7\"", "0 to 1"}},
+      {"per-layer count of a layer that is not there",
+       with_key("per_layer_config", {{"7", {{"num_local_experts", 2}}}}),
+       {"'per_layer_config'", "\"7\"", "0 to 1"}},
       {"per-layer key with a leading zero", with_key("per_layer_config", {{"01", {{"num_local_experts", 2}}}}), {"'per_layer_config'", "\"01\""}},
-      {"per-layer count below top-k", with_key("per_layer_config", {{"1", {{"num_local_experts", 1}}}}), {"'num_experts_per_tok' is 2", "layer 1 has 1 experts"}},
+      {"per-layer count below top-k",
+       with_key("per_layer_config", {{"1", {{"num_local_experts", 1}}}}),
+       {"'num_experts_per_tok' is 2", "layer 1 has 1 experts"}},
       {"per-layer list", with_key("per_layer_config", Json::array({1, 2})), {"'per_layer_config'"}},
       {"experts in a dense layer", with_key("per_layer_config", {{"1", {{"num_experts", 3}}}}), {"layer 1", "no experts"}, kInput, "qwen2_moe"},
       {"dense layer that is not there", with_key("mlp_only_layers", Json::array({9})), {"'mlp_only_layers' is 9"}, kInput, "qwen2_moe"},
       {"sparse step zero", with_key("decoder_sparse_step", 0), {"'decoder_sparse_step' is 0"}, kInput, "qwen2_moe"},
       {"norm_topk_prob a number", with_key("norm_topk_prob", 1), {"'norm_topk_prob' is 1", "true or false"}, kInput, "qwen2_moe"},
       {"shared expert of width zero", with_key("shared_expert_intermediate_size", 0), {"'shared_expert_intermediate_size' is 0"}, kInput, "qwen2_moe"},
-      {"window switched on without a size", with_config([](Json& config) {
+      {"window switched on without a size",
+       with_config([](Json& config) {
          config["use_sliding_window"] = true;
          config["sliding_window"] = nullptr;
          config["layer_types"] = {"sliding_attention", "sliding_attention", "sliding_attention"};
-       }), {"'use_sliding_window'", "'sliding_window'"}, kInput, "qwen2_moe"},
-      {"original positions above the maximum", scaling("original_max_position_embeddings", 4096), {"'rope_scaling.original_max_position_embeddings' is 4096"}, kInput, "llama"},
+       }),
+       {"'use_sliding_window'", "'sliding_window'"},
+       kInput,
+       "qwen2_moe"},
+      {"original positions above the maximum",
+       scaling("original_max_position_embeddings", 4096),
+       {"'rope_scaling.original_max_position_embeddings' is 4096"},
+       kInput,
+       "llama"},
       {"high below low frequency", scaling("high_freq_factor", 0.5), {"'rope_scaling.high_freq_factor' is 0.5", "more than"}, kInput, "llama"},
       {"llama3 without its factors", scaling("low_freq_factor", nullptr), {"'rope_scaling.low_freq_factor' is missing"}, kInput, "llama"},
       {"linear without factor", with_key("rope_scaling", {{"type", "linear"}}), {"'rope_scaling.factor' is missing"}},
       {"linear factor below one", with_key("rope_scaling", {{"type", "linear"}, {"factor", 0.5}}), {"'rope_scaling.factor' is 0.5"}},
       {"rope_scaling a string", with_key("rope_scaling", "linear"), {"'rope_scaling' is \"linear\"", "object"}},
       {"rope_theta no number", with_key("rope_parameters", {{"rope_theta", true}}), {"'rope_parameters.rope_theta' is true"}},
-      {"more parameters than can be meant", with_config([](Json& config) {
+      {"more experts than can be meant",
+       with_config([](Json& config) {
+         config["num_local_experts"] = 65536;
+         config["num_hidden_layers"] = 10;
+       }),
+       {"655360 experts together"}},
+      {"more parameters than can be meant",
+       with_config([](Json& config) {
          config["hidden_size"] = 1 << 20;
          config["intermediate_size"] = 1 << 24;
          config["num_hidden_layers"] = 10000;
-       }), {"parameters"}},
+       }),
+       {"parameters"}},
   });
 }
 
@@ -98,12 +126,18 @@ TEST(RefusedConfig, ValidButNotDoneHere) {
       {"longrope", with_key("rope_parameters", {{"rope_type", "longrope"}, {"rope_theta", 1e6}}), {"\"longrope\""}, kUnsupported},
       {"partial rotation", with_key("rope_parameters", {{"rope_theta", 1e6}, {"partial_rotary_factor", 0.5}}), {"partial_rotary_factor"}, kUnsupported},
       {"rope by layer type", with_key("rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}), {"'rope_parameters.full_attention'"}, kUnsupported},
-      {"mixed layer types", with_config([](Json& config) {
+      {"mixed layer types",
+       with_config([](Json& config) {
          config["layer_types"] = {"full_attention", "sliding_attention"};
          config["sliding_window"] = 8;
-       }), {"'layer_types' mixes"}, kUnsupported},
+       }),
+       {"'layer_types' mixes"},
+       kUnsupported},
       {"linear attention", with_key("layer_types", Json::array({"linear_attention", "linear_attention"})), {"linear_attention"}, kUnsupported},
-      {"classifier", with_key("architectures", Json::array({"MixtralForSequenceClassification"})), {"'architectures'", "MixtralForSequenceClassification"}, kUnsupported},
+      {"classifier",
+       with_key("architectures", Json::array({"MixtralForSequenceClassification"})),
+       {"'architectures'", "MixtralForSequenceClassification"},
+       kUnsupported},
       {"per-layer width", with_key("per_layer_config", {{"1", {{"intermediate_size", 8}}}}), {"'per_layer_config.1.intermediate_size'"}, kUnsupported},
       {"mlp bias", with_key("mlp_bias", true), {"'mlp_bias' is true"}, kUnsupported, "llama"},
       {"mixture of windows", with_key("use_sliding_window", true), {"'use_sliding_window' is true"}, kUnsupported, "qwen2_moe"},
@@ -129,7 +163,7 @@ TEST(RefusedConfig, BrokenFiles) {
       {"nested deep", text("{\"x\": " + deep + ", " + valid.substr(1)), {"nested more than 64"}},
       {"a NUL behind", text(valid + std::string(1, '\0')), {"NUL"}},
       {"something behind", text(valid + "}"), {"not valid JSON"}},
-      {"comments", text("// a comment\n" + valid), {"not valid JSON"}},
+      {"comments", text("// a comment\n" + valid), {"comments are not allowed"}},
       {"not UTF-8", text("{\"x\": \"\xff\", " + valid.substr(1)), {"UTF-8"}},
       {"git-lfs pointer", text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 600\n"), {"config.json", "git-lfs pointer", "git lfs pull"}},
       {"web page", text("<!DOCTYPE html><html><body>404</body></html>"), {"web page"}},

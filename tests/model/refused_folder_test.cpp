@@ -43,14 +43,21 @@ TEST(RefusedIndex, StoriesThatDoNotAgree) {
   const std::string first = TinyModel::shard_name(1, 2), second = TinyModel::shard_name(2, 2);
   const auto index_text = [](const std::string& text) { return sharded([text](TinyModel& model) { model.index_text = text; }); };
   expect_all_refused({
-      {"a shard is missing", sharded([=](TinyModel& model) { model.after = [=](const fs::path& folder) { fs::remove(folder / second); }; }), {kIndexFile, second, "missing"}},
+      {"a shard is missing",
+       sharded([=](TinyModel& model) { model.after = [=](const fs::path& folder) { fs::remove(folder / second); }; }),
+       {kIndexFile, second, "missing"}},
       {"a shard that never was", first_in("model-00003-of-00002.safetensors"), {kIndexFile, "model-00003-of-00002.safetensors", "missing"}},
-      {"a ghost tensor", sharded([=](TinyModel& model) { model.index["weight_map"]["model.ghost.weight"] = first; }), {kIndexFile, "\"model.ghost.weight\"", "no such tensor"}},
-      {"in the other shard", sharded([=](TinyModel& model) { model.index["weight_map"]["lm_head.weight"] = model.index["weight_map"]["lm_head.weight"] == first ? second : first; }),
+      {"a ghost tensor",
+       sharded([=](TinyModel& model) { model.index["weight_map"]["model.ghost.weight"] = first; }),
+       {kIndexFile, "\"model.ghost.weight\"", "no such tensor"}},
+      {"in the other shard",
+       sharded([=](TinyModel& model) { model.index["weight_map"]["lm_head.weight"] = model.index["weight_map"]["lm_head.weight"] == first ? second : first; }),
        {kIndexFile, "\"lm_head.weight\"", "but it is in"}},
       {"not listed", sharded([](TinyModel& model) { model.index["weight_map"].erase("lm_head.weight"); }), {kIndexFile, "does not list \"lm_head.weight\""}},
       {"in two shards", sharded([=](TinyModel& model) { model.shards[first].push_back(model.shards[second].front()); }), {kIndexFile, "in two shards"}},
-      {"total_size of another model", sharded([](TinyModel& model) { model.index["metadata"]["total_size"] = 93405585408; }), {kIndexFile, "'metadata.total_size' is 93405585408"}},
+      {"total_size of another model",
+       sharded([](TinyModel& model) { model.index["metadata"]["total_size"] = 93405585408; }),
+       {kIndexFile, "'metadata.total_size' is 93405585408"}},
       {"total_size negative", sharded([](TinyModel& model) { model.index["metadata"]["total_size"] = -1; }), {kIndexFile, "'metadata.total_size' is -1"}},
       {"total_size a string", sharded([](TinyModel& model) { model.index["metadata"]["total_size"] = "9"; }), {kIndexFile, "'metadata.total_size' is \"9\""}},
       {"total_size fractional", sharded([](TinyModel& model) { model.index["metadata"]["total_size"] = 12.5; }), {kIndexFile, "12.5"}},
@@ -62,16 +69,24 @@ TEST(RefusedIndex, StoriesThatDoNotAgree) {
       {"index cut off", index_text("{\"weight_map\": {"), {"index.json", "not valid JSON"}},
       {"index with a duplicate", index_text("{\"weight_map\": {\"a\": \"x.safetensors\", \"a\": \"x.safetensors\"}}"), {"index.json", "'a' stands twice"}},
       {"index a git-lfs pointer", index_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4988\n"), {kIndexFile, "git-lfs pointer"}},
-      {"empty shard", sharded([=](TinyModel& model) { model.after = [=](const fs::path& folder) { write_bytes(folder / second, ""); }; }), {second, "is empty"}},
-      {"short shard", sharded([=](TinyModel& model) { model.after = [=](const fs::path& folder) { fs::resize_file(folder / second, fs::file_size(folder / second) - 6); }; }),
+      {"empty shard",
+       sharded([=](TinyModel& model) { model.after = [=](const fs::path& folder) { write_bytes(folder / second, ""); }; }),
+       {second, "is empty"}},
+      {"short shard",
+       sharded([=](TinyModel& model) { model.after = [=](const fs::path& folder) { fs::resize_file(folder / second, fs::file_size(folder / second) - 6); }; }),
        {second, "ends 6 bytes early"}},
-      {"shard a git-lfs pointer", sharded([=](TinyModel& model) {
+      {"shard a git-lfs pointer",
+       sharded([=](TinyModel& model) {
          model.after = [=](const fs::path& folder) { write_bytes(folder / first, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"); };
-       }), {first, "git-lfs pointer"}},
-      {"shards and a single file", sharded([](TinyModel& model) {
+       }),
+       {first, "git-lfs pointer"}},
+      {"shards and a single file",
+       sharded([](TinyModel& model) {
          model.after = [bytes = model.file_of(model.tensors)](const fs::path& folder) { write_bytes(folder / "model.safetensors", bytes); };
-       }), {"both model.safetensors and model.safetensors.index.json"}},
-      {"shards without an index", sharded([](TinyModel& model) { model.after = [](const fs::path& folder) { fs::remove(folder / "model.safetensors.index.json"); }; }),
+       }),
+       {"both model.safetensors and model.safetensors.index.json"}},
+      {"shards without an index",
+       sharded([](TinyModel& model) { model.after = [](const fs::path& folder) { fs::remove(folder / "model.safetensors.index.json"); }; }),
        {kIndexFile, "is missing"}},
   });
 }
@@ -101,10 +116,18 @@ TEST(RefusedFolder, FilesOfTheWrongKind) {
       {"config not finished", put("config.json", link("../../blobs/0123456789abcdef")), {"config.json: ", "download is not finished"}},
       {"no config", put("config.json", nothing), {"has no config.json"}},
       {"no weights", put("model.safetensors", nothing), {"holds no weights"}},
-      {"pickles only", put("model.safetensors", [](const fs::path& path) { write_bytes(path.parent_path() / "pytorch_model.bin", "PK"); }), {"pytorch_model.bin"}, kUnsupported},
+      {"pickles only",
+       put("model.safetensors", [](const fs::path& path) { write_bytes(path.parent_path() / "pytorch_model.bin", "PK"); }),
+       {"pytorch_model.bin"},
+       kUnsupported},
       {"GGUF only", put("model.safetensors", [](const fs::path& path) { write_bytes(path.parent_path() / "q4.gguf", "GGUF"); }), {"q4.gguf"}, kUnsupported},
-      {"the release's own layout", put("config.json", [](const fs::path& path) { write_bytes(path.parent_path() / "params.json", "{}"); }), {"params.json"}, kUnsupported},
-      {"a repository of the cache", put("config.json", [](const fs::path& path) { fs::create_directory(path.parent_path() / "snapshots"); }), {"snapshots/", "org/name"}},
+      {"the release's own layout",
+       put("config.json", [](const fs::path& path) { write_bytes(path.parent_path() / "params.json", "{}"); }),
+       {"params.json"},
+       kUnsupported},
+      {"a repository of the cache",
+       put("config.json", [](const fs::path& path) { fs::create_directory(path.parent_path() / "snapshots"); }),
+       {"snapshots/", "org/name"}},
   });
 }
 

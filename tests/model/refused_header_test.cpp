@@ -40,7 +40,9 @@ TEST(RefusedHeader, LengthsThatLie) {
       {"2^63", length_is(std::uint64_t{1} << 63), {kFile, "9223372036854775808"}},
       {"2^64 - 1", length_is(~std::uint64_t{0}), {kFile, "18446744073709551615"}},
       {"2^64 - 8", length_is(~std::uint64_t{0} - 7), {kFile, "18446744073709551608"}},
-      {"reaches into the buffer", file_is([](const std::string& valid) { return length_field(valid.size() - 8) + valid.substr(8); }), {"model.safetensors (header)", "NUL"}},
+      {"reaches into the buffer",
+       file_is([](const std::string& valid) { return length_field(valid.size() - 8) + valid.substr(8); }),
+       {"model.safetensors (header)", "NUL"}},
   });
 }
 
@@ -69,18 +71,36 @@ TEST(RefusedHeader, TextsThatAreNoHeader) {
   expect_all_refused({
       {"a list", header_text([](std::string& text) { text = "[" + text + "]"; }), {kFile, "expected an object"}},
       {"not UTF-8", replaced("model.norm", "model\xff.norm"), {"UTF-8"}},
-      {"comment", header_text([](std::string& text) { text = "/* */" + text; }), {"not valid JSON"}},
+      {"comment", header_text([](std::string& text) { text = "/* */" + text; }), {"comments are not allowed"}},
       {"NUL padding", header_text([](std::string& text) { text += std::string(8, '\0'); }), {"NUL"}},
       {"byte order mark", header_text([](std::string& text) { text = "\xef\xbb\xbf" + text; }), {"byte order mark"}},
       {"text behind", header_text([](std::string& text) { text += "{}"; }), {"not valid JSON"}},
-      {"duplicate tensor", header_text([](std::string& text) { text.insert(1, "\"lm_head.weight\": {\"dtype\": \"BF16\", \"shape\": [0], \"data_offsets\": [0, 0]},"); }),
+      {"duplicate tensor",
+       header_text([](std::string& text) { text.insert(1, "\"lm_head.weight\": {\"dtype\": \"BF16\", \"shape\": [0], \"data_offsets\": [0, 0]},"); }),
        {"'lm_head.weight' stands twice"}},
       {"duplicate field", replaced("\"dtype\":", "\"dtype\":\"F32\",\"dtype\":"), {"'dtype' stands twice"}},
-      {"duplicate metadata", header_text([](std::string& text) { text.insert(1, "\"__metadata__\": {}, \"__metadata__\": {},"); }), {"'__metadata__' stands twice"}},
-      {"metadata a list", header([](OrderedJson& json) { json["__metadata__"] = {1, 2}; }), {"__metadata__", "object of strings"}},
-      {"metadata with a number", header([](OrderedJson& json) { json["__metadata__"] = {{"steps", 7}}; }), {"__metadata__", "steps"}},
-      {"TensorFlow's layout", header([](OrderedJson& json) { json["__metadata__"] = {{"format", "tf"}}; }), {"format \"tf\""}, kUnsupported},
-      {"nested deep", header_text([](std::string& text) { text.insert(1, "\"__metadata__\": " + std::string(5000, '[') + std::string(5000, ']') + ","); }), {"nested more than 64"}},
+      {"duplicate metadata",
+       header_text([](std::string& text) { text.insert(1, "\"__metadata__\": {}, \"__metadata__\": {},"); }),
+       {"'__metadata__' stands twice"}},
+      {"metadata a list",
+       header([](OrderedJson& json) {
+         json["__metadata__"] = {1, 2};
+       }),
+       {"__metadata__", "object of strings"}},
+      {"metadata with a number",
+       header([](OrderedJson& json) {
+         json["__metadata__"] = {{"steps", 7}};
+       }),
+       {"__metadata__", "steps"}},
+      {"TensorFlow's layout",
+       header([](OrderedJson& json) {
+         json["__metadata__"] = {{"format", "tf"}};
+       }),
+       {"format \"tf\""},
+       kUnsupported},
+      {"nested deep",
+       header_text([](std::string& text) { text.insert(1, "\"__metadata__\": " + std::string(5000, '[') + std::string(5000, ']') + ","); }),
+       {"nested more than 64"}},
       {"lone surrogate", replaced("model.norm", "\\ud800"), {"not valid JSON"}},
       {"leading zero", replaced("[0,", "[00,"), {"not valid JSON"}},
       {"cut off", header_text([](std::string& text) { text.pop_back(); }), {"not valid JSON"}},
@@ -111,12 +131,15 @@ TEST(RefusedHeader, EntriesThatBreakTheRules) {
       {"offsets of three", norm_entry("data_offsets", {0, 1, 2}), {"not a pair"}},
       {"negative offset", norm_entry("data_offsets", {-32, 0}), {"the offset -32"}},
       {"offset a string", norm_entry("data_offsets", {"0", "32"}), {"the offset \"0\""}},
-      {"offsets backwards", header([](OrderedJson& json) { std::swap(json["model.norm.weight"]["data_offsets"][0], json["model.norm.weight"]["data_offsets"][1]); }),
+      {"offsets backwards",
+       header([](OrderedJson& json) { std::swap(json["model.norm.weight"]["data_offsets"][0], json["model.norm.weight"]["data_offsets"][1]); }),
        {"\"model.norm.weight\"", "run backwards"}},
-      {"half bytes", header([](OrderedJson& json) {
+      {"half bytes",
+       header([](OrderedJson& json) {
          json["model.norm.weight"]["dtype"] = "F4";
          json["model.norm.weight"]["shape"] = OrderedJson::array({63});
-       }), {"whole bytes"}},
+       }),
+       {"whole bytes"}},
   });
 }
 
@@ -135,18 +158,22 @@ TEST(RefusedHeader, BytesThatBelongToNobodyOrToTwo) {
     });
   };
   expect_all_refused({
-      {"hole in the middle", [](TinyModel& model) {
+      {"hole in the middle",
+       [](TinyModel& model) {
          model.edit_header = open_hole;
          model.after = [](const std::filesystem::path& folder) {
            const std::filesystem::path file = folder / "model.safetensors";
            std::filesystem::resize_file(file, std::filesystem::file_size(file) + 64);
          };
-       }, {"a hole of 64 bytes"}},
+       },
+       {"a hole of 64 bytes"}},
       {"hole before the first", shift("model.embed_tokens.weight", 8), {"\"model.embed_tokens.weight\""}},
       {"overlap by two bytes", shift("model.norm.weight", -2), {"overlap", "\"model.norm.weight\""}},
-      {"overlap bomb", header([](OrderedJson& json) {
+      {"overlap bomb",
+       header([](OrderedJson& json) {
          for (auto& [name, entry] : json.items()) entry = {{"dtype", "BF16"}, {"shape", {40, 16}}, {"data_offsets", {0, 1280}}};
-       }), {"overlap"}},
+       }),
+       {"overlap"}},
       {"beyond the end", shift("lm_head.weight", 1 << 20), {"ends", "early"}},
       {"wrapping offsets", norm_entry("data_offsets", {~std::uint64_t{0} - 31, ~std::uint64_t{0}}), {"\"model.norm.weight\""}},
   });

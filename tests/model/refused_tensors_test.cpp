@@ -34,16 +34,22 @@ TEST(RefusedTensors, SetsThatAreNotTheModels) {
       {"no expert matrix", missing(kExpert + "2.w3.weight"), {kExpert + "2.w3.weight", "an expert matrix of layer 0"}},
       {"no bias", missing("model.layers.2.self_attn.k_proj.bias"), {"k_proj.bias", "an attention bias of layer 2"}, kInput, "qwen2_moe"},
       {"no shared gate", missing("model.layers.0.mlp.shared_expert_gate.weight"), {"the gate of the shared expert of layer 0"}, kInput, "qwen2_moe"},
-      {"expert 3 numbered 7", [](TinyModel& model) {
+      {"expert 3 numbered 7",
+       [](TinyModel& model) {
          for (const char* matrix : {"w1", "w2", "w3"}) model.rename(kExpert + "3." + matrix + ".weight", kExpert + "7." + matrix + ".weight");
-       }, {kExpert + "3.w1.weight", "but has", kExpert + "7."}},
-      {"expert 3 numbered 03", [](TinyModel& model) {
+       },
+       {kExpert + "3.w1.weight", "but has", kExpert + "7."}},
+      {"expert 3 numbered 03",
+       [](TinyModel& model) {
          for (const char* matrix : {"w1", "w2", "w3"}) model.rename(kExpert + "3." + matrix + ".weight", kExpert + "03." + matrix + ".weight");
-       }, {kExpert + "03.", "leading zeros"}},
-      {"a fifth expert", [](TinyModel& model) {
+       },
+       {kExpert + "03.", "leading zeros"}},
+      {"a fifth expert",
+       [](TinyModel& model) {
          for (const char* matrix : {"w1", "w3"}) model.add(kExpert + "4." + matrix + ".weight", "BF16", {24, 16});
          model.add(kExpert + "4.w2.weight", "BF16", {16, 24});
-       }, {kExpert + "4.w1.weight", "layer 0 has 4 experts"}},
+       },
+       {kExpert + "4.w1.weight", "layer 0 has 4 experts"}},
       {"an expert twice", additional(kExpert + "03.w1.weight", {24, 16}), {kExpert + "03.w1.weight", "leading zeros"}},
       {"expert number beyond 64 bits", additional(kExpert + "99999999999999999999999.w1.weight"), {"99999999999999999999999"}},
       {"more layers than the config", additional("model.layers.2.input_layernorm.weight"), {"3 layers", "says 2"}},
@@ -59,15 +65,19 @@ TEST(RefusedTensors, SetsThatAreNotTheModels) {
       {"name that writes to terminals", additional("\x1b[31mred"), {"\\u001b[31mred"}},
       {"router under both names", additional("model.layers.0.mlp.gate.weight", {4, 16}), {"model.layers.0.mlp.gate.weight", "another name"}},
       {"experts in both layouts", additional("model.layers.0.mlp.experts.down_proj", {4, 16, 24}), {"experts.down_proj", "another name"}},
-      {"fused experts of one layer only half", [](TinyModel& model) {
+      {"fused experts of one layer only half",
+       [](TinyModel& model) {
          for (int expert = 0; expert < 4; ++expert) {
            for (const char* matrix : {"w1", "w2", "w3"}) model.remove(kExpert + std::to_string(expert) + "." + matrix + ".weight");
          }
          model.add("model.layers.0.mlp.experts.gate_up_proj", "BF16", {4, 48, 16});
-       }, {kExpert + "0.w2.weight"}},
-      {"names of another family", [](TinyModel& model) {
+       },
+       {kExpert + "0.w2.weight"}},
+      {"names of another family",
+       [](TinyModel& model) {
          for (RawTensor& tensor : model.tensors) tensor.name = "transformer." + tensor.name;
-       }, {"\"model.embed_tokens.weight\"", "tensors are missing"}},
+       },
+       {"\"model.embed_tokens.weight\"", "tensors are missing"}},
       {"no tensors", [](TinyModel& model) { model.tensors.clear(); }, {"0 layers"}},
   });
 }
@@ -80,10 +90,12 @@ TEST(RefusedTensors, ShapesAndDtypes) {
       {"rank 0", remade("model.norm.weight", "BF16", {}), {"the shape []", "[16]"}},
       {"no rows", remade("lm_head.weight", "BF16", {0, 16}), {"[0, 16]", "[40, 16]"}},
       {"padded vocabulary", remade("model.embed_tokens.weight", "BF16", {48, 16}), {"[48, 16]", "[40, 16]"}},
-      {"other hidden size in the config", with_config([](Json& config) {
+      {"other hidden size in the config",
+       with_config([](Json& config) {
          config["hidden_size"] = 32;
          config["head_dim"] = 4;
-       }), {"[40, 16]", "[40, 32]"}},
+       }),
+       {"[40, 16]", "[40, 32]"}},
       {"key-value heads as many as heads", with_key("num_key_value_heads", 4), {"k_proj", "[8, 16]", "[16, 16]"}},
       {"I64 expert", remade(kExpert + "1.w1.weight", "I64", {24, 16}), {"dtype I64", kExpert + "1.w1.weight"}},
       {"I8 expert", remade(kExpert + "1.w1.weight", "I8", {24, 16}), {"dtype I8"}},
@@ -106,7 +118,13 @@ TEST(RefusedTensors, ValuesThatAreNoNumbers) {
       {"infinity in a norm", poke("model.norm.weight", 15, 0x7f80), {"\"model.norm.weight\"", "at [15]"}},
       {"negative infinity in an expert", poke(kExpert + "3.w2.weight", 0, 0xff80), {kExpert + "3.w2.weight", "at [0, 0]"}},
       {"NaN in an f32 file", poke_f32("model.norm.weight", 3, std::numeric_limits<float>::quiet_NaN()), {"at [3]"}, kInput, "llama"},
-      {"head that differs from the embedding it is tied to", [](TinyModel& model) { model.add("lm_head.weight", "F32", {40, 16}); }, {"lm_head.weight differs"}, kInput, "llama"},
+      {"head that differs from the embedding it is tied to",
+       [](TinyModel& model) {
+         model.add("lm_head.weight", "F32", {40, 16});
+       },
+       {"lm_head.weight differs"},
+       kInput,
+       "llama"},
   });
 }
 

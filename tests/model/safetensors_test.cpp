@@ -19,7 +19,8 @@ at::Tensor tensor_at(const MappedFile& file, const SafetensorsEntry& entry, at::
 
 TEST(Safetensors, ReadsAFileThatAPersonCanCheck) {
   TemporaryFolder temporary;
-  const std::string header = R"({"__metadata__":{"k":"v"},"b":{"dtype":"U8","shape":[2],"data_offsets":[8,10]},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}})";
+  const std::string header =
+      R"({"__metadata__":{"k":"v"},"b":{"dtype":"U8","shape":[2],"data_offsets":[8,10]},"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}})";
   const std::string buffer("\x00\x00\x80\x3f\x00\x00\x00\x40\x07\x09", 10);  // 1.0f, 2.0f, 7, 9
   const MappedFile file(temporary.write("x.safetensors", length_field(header.size()) + header + buffer));
   const SafetensorsHeader read = read_safetensors_header(file);
@@ -43,8 +44,11 @@ TEST(Safetensors, AllowsRankZeroAndEmptyTensors) {
 TEST(SafetensorsWriter, WhatItWritesIsReadBack) {
   TemporaryFolder temporary;
   const fs::path path = temporary / "out.safetensors";
-  const std::map<std::string, at::Tensor> tensors = {
-      {"logits", at::arange(6, at::kFloat).view({3, 2})}, {"ids", at::arange(3, at::kLong)}, {"half", at::ones({3}, at::kBFloat16)}, {"flag", at::ones({1}, at::kByte)}, {"none", at::empty({0, 4}, at::kFloat)}};
+  const std::map<std::string, at::Tensor> tensors = {{"logits", at::arange(6, at::kFloat).view({3, 2})},
+                                                     {"ids", at::arange(3, at::kLong)},
+                                                     {"half", at::ones({3}, at::kBFloat16)},
+                                                     {"flag", at::ones({1}, at::kByte)},
+                                                     {"none", at::empty({0, 4}, at::kFloat)}};
   std::vector<SafetensorsWriter::Entry> entries;
   for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
   SafetensorsWriter writer(path, entries, {{"format", "pt"}, {"by", "a test"}});

@@ -29,7 +29,8 @@ inline std::string length_field(std::uint64_t length) { return std::string(reint
 
 inline void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
   std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (!file || std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fclose(file) != 0) throw std::runtime_error("cannot write " + path.string());
+  if (!file || std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() || std::fclose(file) != 0)
+    throw std::runtime_error("cannot write " + path.string());
 }
 
 // A small valid checkpoint in memory, to be spoilt or made odd before it is written, or its files after.
@@ -48,7 +49,8 @@ class TinyModel {
     std::size_t count = bytes_of_dtype(dtype);
     for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
     RawTensor tensor{.name = name, .dtype = dtype, .shape = std::move(shape), .bytes = std::string(count, '\0')};
-    for (char& byte : tensor.bytes) byte = static_cast<char>((state_ = state_ * 6364136223846793005ull + 1442695040888963407ull) >> 58);  // below 64: finite in every dtype
+    for (char& byte : tensor.bytes)
+      byte = static_cast<char>((state_ = state_ * 6364136223846793005ull + 1442695040888963407ull) >> 58);  // below 64: finite in every dtype
     tensors.push_back(std::move(tensor));
   }
   RawTensor& tensor(const std::string& name) {

@@ -33,12 +33,27 @@ class Llama : public Family {
   Json write_expert_counts(const Json& config, const std::vector<std::int64_t>&) const override { return config; }
 
   Json example_config() const override {
-    return {{"architectures", {"LlamaForCausalLM"}}, {"model_type", "llama"}, {"hidden_size", 16}, {"intermediate_size", 24},
-            {"num_hidden_layers", 2}, {"num_attention_heads", 4}, {"num_key_value_heads", 2}, {"head_dim", 6}, {"vocab_size", 40},
-            {"max_position_embeddings", 128}, {"rms_norm_eps", 1e-5}, {"rope_theta", 5e5},
-            {"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}}},
-            {"attention_bias", true}, {"mlp_bias", false}, {"hidden_act", "silu"}, {"tie_word_embeddings", true},
-            {"torch_dtype", "float32"}, {"bos_token_id", 1}, {"eos_token_id", {2, 3}}};
+    return {{"architectures", {"LlamaForCausalLM"}},
+            {"model_type", "llama"},
+            {"hidden_size", 16},
+            {"intermediate_size", 24},
+            {"num_hidden_layers", 2},
+            {"num_attention_heads", 4},
+            {"num_key_value_heads", 2},
+            {"head_dim", 6},
+            {"vocab_size", 40},
+            {"max_position_embeddings", 128},
+            {"rms_norm_eps", 1e-5},
+            {"rope_theta", 5e5},
+            {"rope_scaling",
+             {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}}},
+            {"attention_bias", true},
+            {"mlp_bias", false},
+            {"hidden_act", "silu"},
+            {"tie_word_embeddings", true},
+            {"torch_dtype", "float32"},
+            {"bos_token_id", 1},
+            {"eos_token_id", {2, 3}}};
   }
 };
 

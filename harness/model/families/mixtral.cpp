@@ -46,11 +46,25 @@ class Mixtral : public Family {
   }
 
   Json example_config() const override {
-    return {{"architectures", {"MixtralForCausalLM"}}, {"model_type", "mixtral"}, {"hidden_size", 16}, {"intermediate_size", 24},
-            {"num_hidden_layers", 2}, {"num_attention_heads", 4}, {"num_key_value_heads", 2}, {"num_local_experts", 4},
-            {"num_experts_per_tok", 2}, {"vocab_size", 40}, {"max_position_embeddings", 128}, {"rms_norm_eps", 1e-5},
-            {"rope_theta", 1e6}, {"sliding_window", nullptr}, {"hidden_act", "silu"}, {"tie_word_embeddings", false},
-            {"torch_dtype", "bfloat16"}, {"bos_token_id", 1}, {"eos_token_id", 2}};
+    return {{"architectures", {"MixtralForCausalLM"}},
+            {"model_type", "mixtral"},
+            {"hidden_size", 16},
+            {"intermediate_size", 24},
+            {"num_hidden_layers", 2},
+            {"num_attention_heads", 4},
+            {"num_key_value_heads", 2},
+            {"num_local_experts", 4},
+            {"num_experts_per_tok", 2},
+            {"vocab_size", 40},
+            {"max_position_embeddings", 128},
+            {"rms_norm_eps", 1e-5},
+            {"rope_theta", 1e6},
+            {"sliding_window", nullptr},
+            {"hidden_act", "silu"},
+            {"tie_word_embeddings", false},
+            {"torch_dtype", "bfloat16"},
+            {"bos_token_id", 1},
+            {"eos_token_id", 2}};
   }
 };
 

@@ -26,7 +26,8 @@ class Qwen2Moe : public Family {
     const std::int64_t shared_width = fields.integer("shared_expert_intermediate_size", kWidthRange);
     for (std::size_t layer = 0; layer < config.layers.size(); ++layer) {
       if (is_moe[layer]) {
-        config.layers[layer] = {.mlp = LayerConfig::Mlp::kMoe, .experts = experts.by_layer[layer], .expert_width = expert_width, .shared_width = shared_width, .shared_gate = true};
+        config.layers[layer] = {
+            .mlp = LayerConfig::Mlp::kMoe, .experts = experts.by_layer[layer], .expert_width = expert_width, .shared_width = shared_width, .shared_gate = true};
       } else {
         config.layers[layer] = {.mlp = LayerConfig::Mlp::kDense, .dense_width = dense_width};
       }
@@ -61,12 +62,32 @@ class Qwen2Moe : public Family {
   }
 
   Json example_config() const override {
-    return {{"architectures", {"Qwen2MoeForCausalLM"}}, {"model_type", "qwen2_moe"}, {"hidden_size", 16}, {"intermediate_size", 24},
-            {"moe_intermediate_size", 8}, {"shared_expert_intermediate_size", 12}, {"num_hidden_layers", 3}, {"mlp_only_layers", {1}},
-            {"decoder_sparse_step", 1}, {"num_attention_heads", 4}, {"num_key_value_heads", 4}, {"num_experts", 6},
-            {"num_experts_per_tok", 3}, {"norm_topk_prob", false}, {"vocab_size", 40}, {"max_position_embeddings", 128},
-            {"rms_norm_eps", 1e-6}, {"rope_theta", 1e6}, {"sliding_window", 32}, {"use_sliding_window", false}, {"max_window_layers", 2},
-            {"hidden_act", "silu"}, {"tie_word_embeddings", false}, {"torch_dtype", "bfloat16"}, {"bos_token_id", 1}, {"eos_token_id", 2}};
+    return {{"architectures", {"Qwen2MoeForCausalLM"}},
+            {"model_type", "qwen2_moe"},
+            {"hidden_size", 16},
+            {"intermediate_size", 24},
+            {"moe_intermediate_size", 8},
+            {"shared_expert_intermediate_size", 12},
+            {"num_hidden_layers", 3},
+            {"mlp_only_layers", {1}},
+            {"decoder_sparse_step", 1},
+            {"num_attention_heads", 4},
+            {"num_key_value_heads", 4},
+            {"num_experts", 6},
+            {"num_experts_per_tok", 3},
+            {"norm_topk_prob", false},
+            {"vocab_size", 40},
+            {"max_position_embeddings", 128},
+            {"rms_norm_eps", 1e-6},
+            {"rope_theta", 1e6},
+            {"sliding_window", 32},
+            {"use_sliding_window", false},
+            {"max_window_layers", 2},
+            {"hidden_act", "silu"},
+            {"tie_word_embeddings", false},
+            {"torch_dtype", "bfloat16"},
+            {"bos_token_id", 1},
+            {"eos_token_id", 2}};
   }
 
  private:

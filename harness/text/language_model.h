@@ -24,6 +24,7 @@ struct WorkCounters {
   std::int64_t tokens_forwarded = 0;  // rows that really went through the layers
   std::int64_t tokens_decoded = 0;    // of those, one-token decode steps
   double prefill_seconds = 0, decode_seconds = 0;
+  std::int64_t merged_boundaries = 0; // score requests whose context's ids changed when the continuation was encoded with it
   std::int64_t expert_evaluations = 0, expert_evaluations_skipped = 0;
 };
 

@@ -23,6 +23,11 @@ class Perplexity : public Task {
         window_(params.get<std::size_t>("window")),
         bos_(params.find<std::string>("bos")),
         method_(params.get<std::string>("method")) {
+    if (const auto add_bos = params.find<bool>("add_bos")) {
+      const std::string said = *add_bos ? "once" : "none";
+      if (bos_ && *bos_ != said) throw input_error("task perplexity: \"bos\" is \"{}\" and \"add_bos\" is {}, which contradict each other", *bos_, *add_bos);
+      bos_ = said;
+    }
     if (settings_.split.empty()) settings_.split = Registry<Dataset>::instance().make(settings_.dataset)->splits().front();
     const auto length = params.find<std::int64_t>("max_length");
     if (length && *length < static_cast<std::int64_t>(window_)) {

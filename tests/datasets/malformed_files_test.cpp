@@ -86,6 +86,30 @@ std::vector<Fault> faults_of_rows() {
   };
 }
 
+std::vector<Fault> faults_of_zero_shot_sets() {
+  const auto arc = [](const std::string& question, const std::string& key) { return "{\"id\": \"x\", \"question\": " + question + ", \"answerKey\": \"" + key + "\"}\n"; };
+  const std::string two = "[{\"text\": \"a\", \"label\": \"A\"}, {\"text\": \"b\", \"label\": \"B\"}]";
+  const std::string path = "zeroshot/arc/ARC-Easy-Test.jsonl:1: ";
+  return {
+      {"ArcQuestionAsText", "arc_easy", "test", "", arc("\"stem\"", "A"), path + "\"question\" is no object"},
+      {"ArcOneChoice", "arc_easy", "test", "", arc("{\"stem\": \"s\", \"choices\": [{\"text\": \"a\", \"label\": \"A\"}]}", "A"), path + "\"choices\" is no list of two or more choices"},
+      {"ArcChoiceAsText", "arc_easy", "test", "", arc("{\"stem\": \"s\", \"choices\": [\"a\", \"b\"]}", "A"), path + "\"choices\" holds a value that is no object"},
+      {"ArcKeyBeyondLabels", "arc_easy", "test", "", arc("{\"stem\": \"s\", \"choices\": " + two + "}", "C"), path + "\"answerKey\" is 'C'; expected one of the labels [\"A\",\"B\"]"},
+      {"ArcLabelTwice", "arc_challenge", "dev", "", arc("{\"stem\": \"s\", \"choices\": [{\"text\": \"a\", \"label\": \"1\"}, {\"text\": \"b\", \"label\": \"1\"}]}", "1"),
+       "zeroshot/arc/ARC-Challenge-Dev.jsonl:1: two choices are labelled '1'"},
+      {"OpenBookWithoutStem", "openbookqa", "test", "", arc("{\"choices\": " + two + "}", "A"), "zeroshot/openbookqa/test.jsonl:1: no key \"stem\"; the line has: choices"},
+      {"BoolQLabel", "boolq", "val", "", "{\"question\": \"q\", \"passage\": \"p\", \"idx\": 0, \"label\": \"yes\"}\n", "zeroshot/boolq/val.jsonl:1: \"label\" is 'yes'; expected \"true\" or \"false\""},
+      {"BoolQBooleanLabel", "boolq", "val", "", "{\"question\": \"q\", \"passage\": \"p\", \"idx\": 0, \"label\": true}\n", "zeroshot/boolq/val.jsonl:1: \"label\" is true; expected a string"},
+      {"BoolQIndex", "boolq", "val", "", "{\"question\": \"q\", \"passage\": \"p\", \"idx\": -1, \"label\": \"true\"}\n", "zeroshot/boolq/val.jsonl:1: \"idx\" is -1; expected an integer from 0"},
+      {"RteLabel", "rte", "val", "", "{\"premise\": \"p\", \"hypothesis\": \"h\", \"idx\": 0, \"label\": \"neutral\"}\n", "zeroshot/rte/val.jsonl:1: \"label\" is 'neutral'"},
+      {"WinograndeGap", "winogrande", "dev", "", "{\"sentence\": \"s\", \"option1\": \"a\", \"option2\": \"b\", \"answer\": \"1\"}\n", "winogrande_xl_dev.jsonl:1: \"sentence\" has no gap '_'"},
+      {"WinograndeAnswer", "winogrande", "dev", "", "{\"sentence\": \"_ s\", \"option1\": \"a\", \"option2\": \"b\", \"answer\": \"\"}\n", "winogrande_xl_dev.jsonl:1: \"answer\" is ''; expected"},
+      {"HellaswagQuery", "hellaswag", "val", "", "{\"ind\": 0, \"query\": \"no colon\", \"choices\": [\"a\", \"b\", \"c\", \"d\"], \"gold\": 0}\n", "hellaswag_val.jsonl:1: \"query\" has no ': '"},
+      {"HellaswagEndings", "hellaswag", "val", "", "{\"ind\": 0, \"query\": \"a: b\", \"choices\": [\"a\", \"b\", \"c\"], \"gold\": 0}\n", "hellaswag_val.jsonl:1: \"choices\" has 3 endings; expected 4"},
+      {"HellaswagGold", "hellaswag", "val", "", "{\"ind\": 0, \"query\": \"a: b\", \"choices\": [\"a\", \"b\", \"c\", \"d\"], \"gold\": 4}\n", "hellaswag_val.jsonl:1: \"gold\" is 4; expected an integer from 0 to 3"},
+  };
+}
+
 std::vector<Fault> faults_of_csv() {
   const std::string good = "q,1,2,3,4,A\n";
   return {
@@ -123,7 +147,7 @@ std::vector<Fault> faults_of_csv() {
 
 TEST(MalformedFiles, AreRefusedNamingFileAndLine) {
   std::size_t count = 0;
-  for (const std::vector<Fault>& faults : {faults_of_json(), faults_of_rows(), faults_of_csv()}) {
+  for (const std::vector<Fault>& faults : {faults_of_json(), faults_of_rows(), faults_of_zero_shot_sets(), faults_of_csv()}) {
     for (const Fault& fault : faults) {
       SCOPED_TRACE(fault.name);
       EXPECT_ERROR_HAS(rows_of(fault.dataset, fault.split, fault.subset, fault.bytes), kInput, fault.sentence);
@@ -131,6 +155,16 @@ TEST(MalformedFiles, AreRefusedNamingFileAndLine) {
     count += faults.size();
   }
   EXPECT_GE(count, 45u);
+}
+
+TEST(MalformedFiles, OfPiqaMustHaveALabelForEachLine) {
+  const std::string line = "{\"goal\": \"g\", \"sol1\": \"a\", \"sol2\": \"b\"}\n";
+  const auto read = [](const std::string& lines, const std::string& labels) { return Registry<Dataset>::instance().make("piqa")->rows("valid", "", {lines, labels}); };
+  EXPECT_EQ(read(line + line, "0\n1").size(), 2u);
+  EXPECT_ERROR_HAS(read(line + line, "0\n"), kInput, "zeroshot/piqa/valid.jsonl:2: zeroshot/piqa/valid-labels.lst has only 1 labels");
+  EXPECT_ERROR_HAS(read(line, "0\n1\n"), kInput, "zeroshot/piqa/valid-labels.lst:2: a label without a line in zeroshot/piqa/valid.jsonl");
+  EXPECT_ERROR_HAS(read(line, "2\n"), kInput, "zeroshot/piqa/valid-labels.lst:1: the label is '2'; expected 0 or 1");
+  EXPECT_ERROR_HAS(read(line + line, "0\n\n1\n"), kInput, "zeroshot/piqa/valid-labels.lst:2: the label is ''");
 }
 
 TEST(MalformedFiles, WithEndlessLinesAreRefused) {

@@ -74,6 +74,28 @@ std::string sample_file(const std::string& dataset, const std::string& path) {
     for (int i = 0; i < 6; ++i) text += fmt::format(" \n = Page {} = \n \n It is @-@ as {} says @-@ short , and has one sentence . \n", i, path);
     return text;
   }
+  if (dataset == "arc_easy" || dataset == "arc_challenge" || dataset == "openbookqa") {
+    return lines(6, [&](int i) {
+      const OrderedJson choices = {{{"text", "water"}, {"label", "A"}}, {{"text", fmt::format("stone {}", i)}, {"label", "B"}}, {{"text", "air"}, {"label", "C"}}};
+      return OrderedJson{{"id", fmt::format("{} {}", path, i)}, {"question", {{"stem", fmt::format("What is thing {}?", i)}, {"choices", choices}}}, {"answerKey", "ABC"[i % 3] + std::string()}};
+    });
+  }
+  if (dataset == "boolq") {
+    return lines(7, [](int i) { return OrderedJson{{"question", fmt::format("is {} even", i)}, {"passage", "Numbers -- Some are even."}, {"idx", i}, {"label", i % 2 ? "false" : "true"}}; });
+  }
+  if (dataset == "rte") {
+    return lines(7, [](int i) { return OrderedJson{{"premise", fmt::format("{} is even.", i)}, {"hypothesis", "It is odd."}, {"label", i % 2 ? "entailment" : "not_entailment"}, {"idx", i}}; });
+  }
+  if (dataset == "winogrande") {
+    return lines(7, [](int i) { return OrderedJson{{"sentence", fmt::format("Box {} is in the bag as _ is small.", i)}, {"option1", "box"}, {"option2", "bag"}, {"answer", i % 2 ? "1" : "2"}}; });
+  }
+  if (dataset == "hellaswag") {
+    return lines(7, [](int i) { return OrderedJson{{"ind", i}, {"query", fmt::format("Counting: A man says {}. he", i)}, {"choices", {"stops.", "goes on.", "sings.", "sits."}}, {"gold", i % 4}}; });
+  }
+  if (dataset == "piqa" && path.ends_with(".lst")) return "0\n1\n1\n0\n0\n1\n0\n";
+  if (dataset == "piqa") {
+    return lines(7, [](int i) { return OrderedJson{{"goal", fmt::format("Count to {}.", i)}, {"sol1", "Begin at one."}, {"sol2", "Begin at the end."}}; });
+  }
   throw std::runtime_error(fmt::format("data set '{}' has no sample: add one to sample_file in tests/support/dataset_sources.cpp", dataset));
 }
 

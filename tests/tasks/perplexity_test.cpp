@@ -68,6 +68,9 @@ TEST(Perplexity, PlacesBosWhereTheTokenizerDoesNot) {
   EXPECT_EQ(windows({}, byte_inputs(source, 1, false)), (Windows{"a|bcd", "e|fgh"}));
   EXPECT_EQ(windows({{"bos", "once"}}, byte_inputs(source, 1, false)), (Windows{"^|abc", "d|efg"}));
   EXPECT_EQ(windows({}, byte_inputs(source, {}, false)), (Windows{"a|bcd", "e|fgh"}));
+  EXPECT_EQ(windows({{"add_bos", true}}, byte_inputs(source, 1, false)), (Windows{"^|abc", "d|efg"}));
+  EXPECT_EQ(windows({{"add_bos", false}}, byte_inputs(source, 1, true)), (Windows{"a|bcd", "e|fgh"}));
+  EXPECT_ERROR_HAS(Registry<Task>::instance().make("perplexity", {{"bos", "once"}, {"add_bos", false}}), kInput, "contradict");
   EXPECT_ERROR_HAS(windows({{"bos", "once"}}, byte_inputs(source, {}, false)), kUnsupported, "no BOS token; use \"none\"");
 }
 

@@ -1,0 +1,46 @@
+#include "datasets/shared/jsonl.h"
+#include "harness/api/dataset.h"
+#include "harness/core/registry.h"
+
+namespace winnow {
+namespace {
+
+// HellaSwag as llama.cpp's text has it: "query" is "activity: context", already cleaned; split here into the fields of the original.
+class Hellaswag : public Dataset {
+ public:
+  std::vector<std::string> splits() const override { return {"val"}; }
+
+  std::vector<DatasetFile> files(const std::string& split, const std::string& subset) const override {
+    check_split("hellaswag", *this, split);
+    check_subset("hellaswag", *this, subset);
+    return {{"zeroshot/hellaswag/hellaswag_val.jsonl", {{"ad74bd4c1be5748e77b0770a8085d2c8bb39c37a03b1763a688088e39af5c0da", "cleaned-text"}}}};
+  }
+
+  std::vector<OrderedJson> rows(const std::string& split, const std::string& subset, const std::vector<std::string>& contents) const override {
+    return read_jsonl(files(split, subset).front().path, contents.at(0), [](const JsonLine& line) {
+      OrderedJson row;
+      const std::string query = line.filled_text("query");
+      const std::size_t colon = query.find(": ");
+      if (colon == std::string::npos) throw input_error("{}: \"query\" has no ': ' between activity and context", line.place().text());
+      const std::vector<std::string> endings = line.texts("choices");
+      if (endings.size() != 4) throw input_error("{}: \"choices\" has {} endings; expected 4", line.place().text(), endings.size());
+      row["ind"] = line.integer("ind", 0, INT32_MAX);
+      row["activity_label"] = query.substr(0, colon);
+      row["ctx_a"] = query.substr(colon + 2);
+      row["ctx_b"] = "";
+      row["ctx"] = row["ctx_a"];
+      row["endings"] = endings;
+      row["label"] = std::to_string(line.integer("gold", 0, 3));
+      return row;
+    });
+  }
+};
+
+const Registration<Dataset> kRegistration{{.name = "hellaswag",
+                                           .version = 1,
+                                           .summary = "HellaSwag: which of four endings follows (val 10,042)",
+                                           .settings = {},
+                                           .make = [](const Params&) -> std::unique_ptr<Dataset> { return std::make_unique<Hellaswag>(); }}};
+
+}  // namespace
+}  // namespace winnow

@@ -28,7 +28,7 @@ class Hellaswag : public Dataset {
       row["activity_label"] = query.substr(0, colon);
       row["ctx_a"] = query.substr(colon + 2);
       row["ctx_b"] = "";
-      row["ctx"] = row["ctx_a"];
+      row["ctx"] = query.substr(colon + 2);
       row["endings"] = endings;
       row["label"] = std::to_string(line.integer("gold", 0, 3));
       return row;

@@ -41,7 +41,8 @@ class Piqa : public Dataset {
     const std::vector<int> labels = read_labels(names.at(1).path, contents.at(1));
     std::size_t next = 0;
     std::vector<OrderedJson> rows = read_jsonl(names.at(0).path, contents.at(0), [&](const JsonLine& line) {
-      if (next == labels.size()) throw input_error("{}: {} has only {} labels; expected one for each line", line.place().text(), names.at(1).path, labels.size());
+      if (next == labels.size())
+        throw input_error("{}: {} has only {} labels; expected one for each line", line.place().text(), names.at(1).path, labels.size());
       OrderedJson row;
       row["goal"] = line.filled_text("goal");
       row["sol1"] = line.text("sol1");
@@ -49,7 +50,8 @@ class Piqa : public Dataset {
       row["label"] = labels[next++];
       return row;
     });
-    if (next < labels.size()) throw input_error("{}:{}: a label without a line in {}, which has {} rows", names.at(1).path, next + 1, names.at(0).path, rows.size());
+    if (next < labels.size())
+      throw input_error("{}:{}: a label without a line in {}, which has {} rows", names.at(1).path, next + 1, names.at(0).path, rows.size());
     return rows;
   }
 };

@@ -117,7 +117,8 @@ class Mmlu : public Task {
   Row read_row(const OrderedJson& row) const {
     std::string question(strip(text_of(row, "question", settings_.dataset)));
     if (!row.contains("choices") || !row["choices"].is_array() || row["choices"].size() != kLetters.size() || !row.contains("answer")) {
-      throw input_error("data set {}: its rows have no four \"choices\" and \"answer\", which mmlu reads; name a data set of the same format", settings_.dataset);
+      throw input_error("data set {}: its rows have no four \"choices\" and \"answer\", which mmlu reads; name a data set of the same format",
+                        settings_.dataset);
     }
     for (std::size_t i = 0; i < kLetters.size(); ++i) question += fmt::format("\n{}. {}", kLetters[i], row["choices"][i].get_ref<const std::string&>());
     return {question + "\nAnswer:", row["answer"].get<std::int64_t>()};

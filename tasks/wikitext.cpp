@@ -36,9 +36,8 @@ class Wikitext : public Task {
   std::vector<Answer> grade(const Example& example, std::span<const Response> responses) const override {
     const std::string page = OrderedJson::parse(example.record.doc_json).at("page").get<std::string>();
     Answer answer;
-    answer.values = {{"log_likelihood", responses.front().log_likelihood},
-                     {"words", static_cast<double>(count_words(page))},
-                     {"bytes", static_cast<double>(page.size())}};
+    answer.values = {
+        {"log_likelihood", responses.front().log_likelihood}, {"words", static_cast<double>(count_words(page))}, {"bytes", static_cast<double>(page.size())}};
     return {answer};
   }
 
@@ -58,7 +57,8 @@ class Wikitext : public Task {
       metric.count = static_cast<std::int64_t>(answers.size());
       return metric;
     };
-    return {metric("word_perplexity", std::exp(-(log_likelihood / words)), "perplexity"), metric("byte_perplexity", std::exp(-(log_likelihood / bytes)), "perplexity"),
+    return {metric("word_perplexity", std::exp(-(log_likelihood / words)), "perplexity"),
+            metric("byte_perplexity", std::exp(-(log_likelihood / bytes)), "perplexity"),
             metric("bits_per_byte", -(log_likelihood / bytes) / std::numbers::ln2, "bits")};
   }
 

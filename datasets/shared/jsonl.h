@@ -15,12 +15,12 @@ class JsonLine {
   JsonLine(Place place, OrderedJson object) : place_(std::move(place)), object_(std::move(object)) {}
 
   const Place& place() const { return place_; }
-  const OrderedJson& at(std::string_view key) const;                // any type; missing is a fault
+  const OrderedJson& at(std::string_view key) const;  // any type; missing is a fault
   bool has(std::string_view key) const { return object_.contains(key); }
-  std::string text(std::string_view key) const;                     // a string
-  std::string filled_text(std::string_view key) const;              // a string with more in it than white space
+  std::string text(std::string_view key) const;         // a string
+  std::string filled_text(std::string_view key) const;  // a string with more in it than white space
   std::int64_t integer(std::string_view key, std::int64_t low, std::int64_t high) const;
-  std::vector<std::string> texts(std::string_view key) const;       // a list of strings
+  std::vector<std::string> texts(std::string_view key) const;  // a list of strings
 
  private:
   Place place_;

@@ -4,14 +4,21 @@ namespace winnow {
 
 std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vector<Setting> own) {
   std::vector<Setting> settings = {
-      {.name = "limit", .types = {SettingType::kInteger}, .summary = "evaluate only the first N examples (of each subject, where there are subjects)", .minimum = 1},
+      {.name = "limit",
+       .types = {SettingType::kInteger},
+       .summary = "evaluate only the first N examples (of each subject, where there are subjects)",
+       .minimum = 1},
       {.name = "shots",
        .types = {SettingType::kInteger},
        .default_value = defaults.shots,
        .summary = "solved examples before each question",
        .minimum = 0,
        .maximum = defaults.most_shots},
-      {.name = "seed", .types = {SettingType::kInteger}, .default_value = 1234, .summary = "seed of the draws of shots, as lm-eval's few-shot seed", .minimum = 0},
+      {.name = "seed",
+       .types = {SettingType::kInteger},
+       .default_value = 1234,
+       .summary = "seed of the draws of shots, as lm-eval's few-shot seed",
+       .minimum = 0},
       {.name = "split",
        .types = {SettingType::kString},
        .default_value = defaults.split.empty() ? Json() : Json(defaults.split),
@@ -25,10 +32,8 @@ std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vec
        .choices = {"lmeval-head"}},
   };
   if (!defaults.dataset.empty()) {
-    settings.push_back({.name = "dataset",
-                        .types = {SettingType::kString},
-                        .default_value = defaults.dataset,
-                        .summary = "registered data set to read, of the same format"});
+    settings.push_back(
+        {.name = "dataset", .types = {SettingType::kString}, .default_value = defaults.dataset, .summary = "registered data set to read, of the same format"});
   }
   for (Setting& setting : own) settings.push_back(std::move(setting));
   return settings;

@@ -22,7 +22,7 @@ std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vec
 struct CommonSettings {
   std::optional<std::int64_t> limit;  // examples, of each subject where there are any
   std::size_t shots = 0;
-  std::uint64_t seed = 1234;          // of the draws of shots; derived from nothing else
+  std::uint64_t seed = 1234;  // of the draws of shots; derived from nothing else
   std::string split;
   std::string dataset;
 

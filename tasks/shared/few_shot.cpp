@@ -31,7 +31,8 @@ Shots draw_around(PythonRandom& random, const ShotPool& pool, const OrderedJson&
 
 }  // namespace
 
-std::vector<Shots> draw_shots(const ShotPool& pool, const std::vector<OrderedJson>& documents, std::size_t document_count, std::size_t shots, std::uint64_t seed) {
+std::vector<Shots> draw_shots(const ShotPool& pool, const std::vector<OrderedJson>& documents, std::size_t document_count, std::size_t shots,
+                              std::uint64_t seed) {
   check_pool(pool.rows->size(), pool.name, shots);
   PythonRandom random(seed);
   std::vector<Shots> draws;

@@ -13,10 +13,11 @@ using Shots = std::vector<std::int64_t>;  // rows of the pool, in order
 // lm-eval's default sampler. One generator of the task, consumed document after document: shots of document i do not depend on how many follow it.
 struct ShotPool {
   const std::vector<OrderedJson>* rows = nullptr;
-  std::string name;                // for faults: "gsm8k train"
-  bool holds_evaluated = false;    // the pool is the evaluated split: draw one more, and leave out documents equal to the evaluated one
+  std::string name;              // for faults: "gsm8k train"
+  bool holds_evaluated = false;  // the pool is the evaluated split: draw one more, and leave out documents equal to the evaluated one
 };
-std::vector<Shots> draw_shots(const ShotPool& pool, const std::vector<OrderedJson>& documents, std::size_t document_count, std::size_t shots, std::uint64_t seed);
+std::vector<Shots> draw_shots(const ShotPool& pool, const std::vector<OrderedJson>& documents, std::size_t document_count, std::size_t shots,
+                              std::uint64_t seed);
 
 // lm-eval's first_n sampler: the pool's first rows, for every document alike.
 Shots first_shots(std::size_t pool_rows, std::string_view pool_name, std::size_t shots);

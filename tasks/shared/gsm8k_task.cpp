@@ -14,7 +14,10 @@ constexpr const char* kFlexible = "flexible-extract";
 class Gsm8kTask : public Task {
  public:
   Gsm8kTask(const Gsm8kForm& form, const Params& params)
-      : form_(form), settings_(common_settings(params)), until_(params.get<std::vector<std::string>>("until")), max_new_tokens_(params.get<int>("max_new_tokens")) {
+      : form_(form),
+        settings_(common_settings(params)),
+        until_(params.get<std::vector<std::string>>("until")),
+        max_new_tokens_(params.get<int>("max_new_tokens")) {
     for (const std::string& stop : until_) {
       if (stop.empty()) throw input_error("task {}: \"until\" holds an empty stop string; every text begins with it", form_.name);
     }
@@ -85,7 +88,10 @@ class Gsm8kTask : public Task {
 
   std::vector<SolvedExample> solved(const DatasetRows& train, const Shots& shots) const {
     std::vector<SolvedExample> solved;
-    for (const std::int64_t row : shots) solved.push_back({question(train.rows.at(static_cast<std::size_t>(row))), target(train.rows.at(static_cast<std::size_t>(row)))});
+    for (const std::int64_t shot : shots) {
+      const OrderedJson& row = train.rows.at(static_cast<std::size_t>(shot));
+      solved.push_back({question(row), target(row)});
+    }
     return solved;
   }
 

@@ -13,11 +13,11 @@ namespace winnow {
 // What tells the GSM8K tasks apart. All generate greedily, and grade the number found by a strict filter and by "the last number".
 struct Gsm8kForm {
   std::string name;
-  std::string before_question, after_question;        // around the question's text
+  std::string before_question, after_question;  // around the question's text
   std::vector<std::string> until;
   std::string (*extract_strict)(std::string_view reply);
   enum class Target { kWholeAnswer, kAfterHashes } target = Target::kWholeAnswer;
-  std::vector<SolvedExample> fixed_shots = {};        // instead of draws from the train split; questions as they stand in the prompt
+  std::vector<SolvedExample> fixed_shots = {};  // instead of draws from the train split; questions as they stand in the prompt
 };
 
 std::vector<Setting> gsm8k_settings(const Gsm8kForm& form, const TaskDefaults& defaults);

@@ -87,7 +87,7 @@ std::string detokenise(std::string_view page) {
   for (const auto& [from, to] : kSeparators) text = replace_all(text, from, to);
   static constexpr std::pair<char, char> kPairs[] = {{'(', ')'}, {'[', ']'}, {'{', '}'}, {'"', '"'}, {'\'', '\''}};
   for (const auto& [open, close] : kPairs) text = tighten(text, open, close);
-  static constexpr std::pair<const char*, const char*> kRest[] = {{"= = = =", "===="}, {"= = =", "==="}, {"= =", "=="},    {" \u00b0 ", "\u00b0"},
+  static constexpr std::pair<const char*, const char*> kRest[] = {{"= = = =", "===="}, {"= = =", "==="}, {"= =", "=="},  {" \u00b0 ", "\u00b0"},
                                                                   {" \n", "\n"},       {"\n ", "\n"},    {" N ", " 1 "}, {" 's", "'s"}};
   for (const auto& [from, to] : kRest) text = replace_all(text, from, to);
   return text;
@@ -98,7 +98,8 @@ std::int64_t count_words(std::string_view page) {
   bool in_space = false;
   for (std::size_t at = 0; at < page.size();) {
     utf8proc_int32_t code_point = 0;
-    const auto bytes = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(page.data() + at), static_cast<utf8proc_ssize_t>(page.size() - at), &code_point);
+    const auto bytes =
+        utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(page.data() + at), static_cast<utf8proc_ssize_t>(page.size() - at), &code_point);
     at += bytes > 0 ? static_cast<std::size_t>(bytes) : 1;
     const bool space = bytes > 0 && is_python_space(static_cast<char32_t>(code_point));
     runs += space && !in_space;

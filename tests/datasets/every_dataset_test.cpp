@@ -82,9 +82,7 @@ TEST_P(EveryDataset, RefusesASubsetItDoesNotHave) {
   EXPECT_ERROR_HAS(dataset->files(dataset->splits().front(), ""), kInput, "no subset ''");
 }
 
-TEST_P(EveryDataset, RefusesASettingItDoesNotKnow) {
-  EXPECT_ERROR_HAS(Registry<Dataset>::instance().make(GetParam(), {{"flavour", 1}}), kInput, "flavour");
-}
+TEST_P(EveryDataset, RefusesASettingItDoesNotKnow) { EXPECT_ERROR_HAS(Registry<Dataset>::instance().make(GetParam(), {{"flavour", 1}}), kInput, "flavour"); }
 
 TEST_P(EveryDataset, ReadsItsSampleTwiceAlikeWithTheSameKeysInEveryRow) {
   const auto dataset = make();

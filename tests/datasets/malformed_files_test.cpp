@@ -20,7 +20,9 @@ std::string gsm8k_line(const std::string& question, const std::string& answer) {
 
 const std::string kGood = gsm8k_line("How many?", "One.\n#### 1");
 
-Fault jsonl(std::string name, std::string bytes, std::string sentence) { return {std::move(name), "gsm8k", "test", "", std::move(bytes), "gsm8k/test.jsonl" + sentence}; }
+Fault jsonl(std::string name, std::string bytes, std::string sentence) {
+  return {std::move(name), "gsm8k", "test", "", std::move(bytes), "gsm8k/test.jsonl" + sentence};
+}
 Fault csv(std::string name, std::string bytes, std::string sentence) {
   return {std::move(name), "mmlu", "test", "anatomy", std::move(bytes), "mmlu/test/anatomy_test.csv" + sentence};
 }
@@ -74,7 +76,8 @@ std::vector<Fault> faults_of_rows() {
       jsonl("NoGold", gsm8k_line("q", "It is 18."), ":1: \"answer\" ends with 'It is 18.'; expected its last line to be '#### ' and the number"),
       jsonl("GoldWithoutSpace", gsm8k_line("q", "It is\n####18"), ":1: \"answer\" ends with '####18'"),
       jsonl("GoldWithoutNumber", kGood + "\n" + gsm8k_line("q", "It is\n#### "), ":3: \"answer\" ends with '#### '"),
-      {"MathWithoutSolution", "math", "train", "", "{\"problem\": \"p\", \"level\": \"Level 1\", \"type\": \"Algebra\", \"answer\": \"1\"}\n", "math/train.jsonl:1: no key \"solution\""},
+      {"MathWithoutSolution", "math", "train", "", "{\"problem\": \"p\", \"level\": \"Level 1\", \"type\": \"Algebra\", \"answer\": \"1\"}\n",
+       "math/train.jsonl:1: no key \"solution\""},
       {"MathLevelAsList", "math", "test", "", "{\"problem\": \"p\", \"level\": [], \"subject\": \"Algebra\", \"solution\": \"s\", \"answer\": \"1\"}\n",
        "math/math500_test.jsonl:1: \"level\" is neither a string nor an integer"},
       {"C4WithoutText", "c4", "train", "", "{\"text\": \"one\"}\n{\"url\": \"two\"}\n", "c4/c4_en_train_first1000.jsonl:2: no key \"text\"; the line has: url"},
@@ -87,26 +90,42 @@ std::vector<Fault> faults_of_rows() {
 }
 
 std::vector<Fault> faults_of_zero_shot_sets() {
-  const auto arc = [](const std::string& question, const std::string& key) { return "{\"id\": \"x\", \"question\": " + question + ", \"answerKey\": \"" + key + "\"}\n"; };
+  const auto arc = [](const std::string& question, const std::string& key) {
+    return "{\"id\": \"x\", \"question\": " + question + ", \"answerKey\": \"" + key + "\"}\n";
+  };
   const std::string two = "[{\"text\": \"a\", \"label\": \"A\"}, {\"text\": \"b\", \"label\": \"B\"}]";
   const std::string path = "zeroshot/arc/ARC-Easy-Test.jsonl:1: ";
   return {
       {"ArcQuestionAsText", "arc_easy", "test", "", arc("\"stem\"", "A"), path + "\"question\" is no object"},
-      {"ArcOneChoice", "arc_easy", "test", "", arc("{\"stem\": \"s\", \"choices\": [{\"text\": \"a\", \"label\": \"A\"}]}", "A"), path + "\"choices\" is no list of two or more choices"},
-      {"ArcChoiceAsText", "arc_easy", "test", "", arc("{\"stem\": \"s\", \"choices\": [\"a\", \"b\"]}", "A"), path + "\"choices\" holds a value that is no object"},
-      {"ArcKeyBeyondLabels", "arc_easy", "test", "", arc("{\"stem\": \"s\", \"choices\": " + two + "}", "C"), path + "\"answerKey\" is 'C'; expected one of the labels [\"A\",\"B\"]"},
-      {"ArcLabelTwice", "arc_challenge", "dev", "", arc("{\"stem\": \"s\", \"choices\": [{\"text\": \"a\", \"label\": \"1\"}, {\"text\": \"b\", \"label\": \"1\"}]}", "1"),
+      {"ArcOneChoice", "arc_easy", "test", "", arc("{\"stem\": \"s\", \"choices\": [{\"text\": \"a\", \"label\": \"A\"}]}", "A"),
+       path + "\"choices\" is no list of two or more choices"},
+      {"ArcChoiceAsText", "arc_easy", "test", "", arc("{\"stem\": \"s\", \"choices\": [\"a\", \"b\"]}", "A"),
+       path + "\"choices\" holds a value that is no object"},
+      {"ArcKeyBeyondLabels", "arc_easy", "test", "", arc("{\"stem\": \"s\", \"choices\": " + two + "}", "C"),
+       path + "\"answerKey\" is 'C'; expected one of the labels [\"A\",\"B\"]"},
+      {"ArcLabelTwice", "arc_challenge", "dev", "",
+       arc("{\"stem\": \"s\", \"choices\": [{\"text\": \"a\", \"label\": \"1\"}, {\"text\": \"b\", \"label\": \"1\"}]}", "1"),
        "zeroshot/arc/ARC-Challenge-Dev.jsonl:1: two choices are labelled '1'"},
-      {"OpenBookWithoutStem", "openbookqa", "test", "", arc("{\"choices\": " + two + "}", "A"), "zeroshot/openbookqa/test.jsonl:1: no key \"stem\"; the line has: choices"},
-      {"BoolQLabel", "boolq", "val", "", "{\"question\": \"q\", \"passage\": \"p\", \"idx\": 0, \"label\": \"yes\"}\n", "zeroshot/boolq/val.jsonl:1: \"label\" is 'yes'; expected \"true\" or \"false\""},
-      {"BoolQBooleanLabel", "boolq", "val", "", "{\"question\": \"q\", \"passage\": \"p\", \"idx\": 0, \"label\": true}\n", "zeroshot/boolq/val.jsonl:1: \"label\" is true; expected a string"},
-      {"BoolQIndex", "boolq", "val", "", "{\"question\": \"q\", \"passage\": \"p\", \"idx\": -1, \"label\": \"true\"}\n", "zeroshot/boolq/val.jsonl:1: \"idx\" is -1; expected an integer from 0"},
-      {"RteLabel", "rte", "val", "", "{\"premise\": \"p\", \"hypothesis\": \"h\", \"idx\": 0, \"label\": \"neutral\"}\n", "zeroshot/rte/val.jsonl:1: \"label\" is 'neutral'"},
-      {"WinograndeGap", "winogrande", "dev", "", "{\"sentence\": \"s\", \"option1\": \"a\", \"option2\": \"b\", \"answer\": \"1\"}\n", "winogrande_xl_dev.jsonl:1: \"sentence\" has no gap '_'"},
-      {"WinograndeAnswer", "winogrande", "dev", "", "{\"sentence\": \"_ s\", \"option1\": \"a\", \"option2\": \"b\", \"answer\": \"\"}\n", "winogrande_xl_dev.jsonl:1: \"answer\" is ''; expected"},
-      {"HellaswagQuery", "hellaswag", "val", "", "{\"ind\": 0, \"query\": \"no colon\", \"choices\": [\"a\", \"b\", \"c\", \"d\"], \"gold\": 0}\n", "hellaswag_val.jsonl:1: \"query\" has no ': '"},
-      {"HellaswagEndings", "hellaswag", "val", "", "{\"ind\": 0, \"query\": \"a: b\", \"choices\": [\"a\", \"b\", \"c\"], \"gold\": 0}\n", "hellaswag_val.jsonl:1: \"choices\" has 3 endings; expected 4"},
-      {"HellaswagGold", "hellaswag", "val", "", "{\"ind\": 0, \"query\": \"a: b\", \"choices\": [\"a\", \"b\", \"c\", \"d\"], \"gold\": 4}\n", "hellaswag_val.jsonl:1: \"gold\" is 4; expected an integer from 0 to 3"},
+      {"OpenBookWithoutStem", "openbookqa", "test", "", arc("{\"choices\": " + two + "}", "A"),
+       "zeroshot/openbookqa/test.jsonl:1: no key \"stem\"; the line has: choices"},
+      {"BoolQLabel", "boolq", "val", "", "{\"question\": \"q\", \"passage\": \"p\", \"idx\": 0, \"label\": \"yes\"}\n",
+       "zeroshot/boolq/val.jsonl:1: \"label\" is 'yes'; expected \"true\" or \"false\""},
+      {"BoolQBooleanLabel", "boolq", "val", "", "{\"question\": \"q\", \"passage\": \"p\", \"idx\": 0, \"label\": true}\n",
+       "zeroshot/boolq/val.jsonl:1: \"label\" is true; expected a string"},
+      {"BoolQIndex", "boolq", "val", "", "{\"question\": \"q\", \"passage\": \"p\", \"idx\": -1, \"label\": \"true\"}\n",
+       "zeroshot/boolq/val.jsonl:1: \"idx\" is -1; expected an integer from 0"},
+      {"RteLabel", "rte", "val", "", "{\"premise\": \"p\", \"hypothesis\": \"h\", \"idx\": 0, \"label\": \"neutral\"}\n",
+       "zeroshot/rte/val.jsonl:1: \"label\" is 'neutral'"},
+      {"WinograndeGap", "winogrande", "dev", "", "{\"sentence\": \"s\", \"option1\": \"a\", \"option2\": \"b\", \"answer\": \"1\"}\n",
+       "winogrande_xl_dev.jsonl:1: \"sentence\" has no gap '_'"},
+      {"WinograndeAnswer", "winogrande", "dev", "", "{\"sentence\": \"_ s\", \"option1\": \"a\", \"option2\": \"b\", \"answer\": \"\"}\n",
+       "winogrande_xl_dev.jsonl:1: \"answer\" is ''; expected"},
+      {"HellaswagQuery", "hellaswag", "val", "", "{\"ind\": 0, \"query\": \"no colon\", \"choices\": [\"a\", \"b\", \"c\", \"d\"], \"gold\": 0}\n",
+       "hellaswag_val.jsonl:1: \"query\" has no ': '"},
+      {"HellaswagEndings", "hellaswag", "val", "", "{\"ind\": 0, \"query\": \"a: b\", \"choices\": [\"a\", \"b\", \"c\"], \"gold\": 0}\n",
+       "hellaswag_val.jsonl:1: \"choices\" has 3 endings; expected 4"},
+      {"HellaswagGold", "hellaswag", "val", "", "{\"ind\": 0, \"query\": \"a: b\", \"choices\": [\"a\", \"b\", \"c\", \"d\"], \"gold\": 4}\n",
+       "hellaswag_val.jsonl:1: \"gold\" is 4; expected an integer from 0 to 3"},
   };
 }
 
@@ -159,7 +178,9 @@ TEST(MalformedFiles, AreRefusedNamingFileAndLine) {
 
 TEST(MalformedFiles, OfPiqaMustHaveALabelForEachLine) {
   const std::string line = "{\"goal\": \"g\", \"sol1\": \"a\", \"sol2\": \"b\"}\n";
-  const auto read = [](const std::string& lines, const std::string& labels) { return Registry<Dataset>::instance().make("piqa")->rows("valid", "", {lines, labels}); };
+  const auto read = [](const std::string& lines, const std::string& labels) {
+    return Registry<Dataset>::instance().make("piqa")->rows("valid", "", {lines, labels});
+  };
   EXPECT_EQ(read(line + line, "0\n1").size(), 2u);
   EXPECT_ERROR_HAS(read(line + line, "0\n"), kInput, "zeroshot/piqa/valid.jsonl:2: zeroshot/piqa/valid-labels.lst has only 1 labels");
   EXPECT_ERROR_HAS(read(line, "0\n1\n"), kInput, "zeroshot/piqa/valid-labels.lst:2: a label without a line in zeroshot/piqa/valid.jsonl");
@@ -169,8 +190,10 @@ TEST(MalformedFiles, OfPiqaMustHaveALabelForEachLine) {
 
 TEST(MalformedFiles, WithEndlessLinesAreRefused) {
   const std::string endless(kLongestLine + 1, 'a');
-  EXPECT_ERROR_HAS(rows_of("gsm8k", "test", "", kGood + "{\"question\": \"" + endless + "\"}\n"), kInput, "gsm8k/test.jsonl:2: the line has 16777233 bytes; at most 16777216 are read");
-  EXPECT_ERROR_HAS(rows_of("mmlu", "test", "anatomy", "\"" + endless + "\",1,2,3,4,A\n"), kInput, "anatomy_test.csv:1: the record has more than 16777216 bytes; is a quote missing?");
+  EXPECT_ERROR_HAS(rows_of("gsm8k", "test", "", kGood + "{\"question\": \"" + endless + "\"}\n"), kInput,
+                   "gsm8k/test.jsonl:2: the line has 16777233 bytes; at most 16777216 are read");
+  EXPECT_ERROR_HAS(rows_of("mmlu", "test", "anatomy", "\"" + endless + "\",1,2,3,4,A\n"), kInput,
+                   "anatomy_test.csv:1: the record has more than 16777216 bytes; is a quote missing?");
   EXPECT_ERROR_HAS(rows_of("wikitext2", "test", "", endless), kInput, "wikitext2/wiki.test.raw:1: the line has 16777217 bytes; at most 16777216 are read");
 }
 

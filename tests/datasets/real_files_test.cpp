@@ -14,7 +14,9 @@ class RealFiles : public ::testing::Test {
     if (!folder) GTEST_SKIP() << kNoRealData;
     source_ = folder_source(*folder);
   }
-  std::size_t rows(const std::string& dataset, const std::string& split, const std::string& subset = "") { return source_->read({dataset, split, subset}).rows.size(); }
+  std::size_t rows(const std::string& dataset, const std::string& split, const std::string& subset = "") {
+    return source_->read({dataset, split, subset}).rows.size();
+  }
   std::unique_ptr<DatasetSource> source_;
 };
 

@@ -51,7 +51,8 @@ std::unique_ptr<DatasetSource> folder_source(const std::filesystem::path& folder
 std::string sample_file(const std::string& dataset, const std::string& path) {
   if (dataset == "gsm8k") {
     return lines(path.ends_with("train.jsonl") ? 12 : 8, [&](int i) {
-      return OrderedJson{{"question", fmt::format("{} adds {} and {}. How many?", path, i, i)}, {"answer", fmt::format("{0}+{0}=<<{0}+{0}={1}>>{1}\n#### {1}", i, 2 * i)}};
+      return OrderedJson{{"question", fmt::format("{} adds {} and {}. How many?", path, i, i)},
+                         {"answer", fmt::format("{0}+{0}=<<{0}+{0}={1}>>{1}\n#### {1}", i, 2 * i)}};
     });
   }
   if (dataset == "mmlu") {
@@ -61,10 +62,13 @@ std::string sample_file(const std::string& dataset, const std::string& path) {
   }
   if (dataset == "math") {
     return lines(6, [&](int i) {
-      OrderedJson row = {{"problem", fmt::format("What is ${}+1$ in {}?", i, path)}, {"solution", fmt::format("$\\boxed{{{}}}$", i + 1)}, {"answer", std::to_string(i + 1)}};
+      OrderedJson row = {
+          {"problem", fmt::format("What is ${}+1$ in {}?", i, path)}, {"solution", fmt::format("$\\boxed{{{}}}$", i + 1)}, {"answer", std::to_string(i + 1)}};
       row[path.ends_with("train.jsonl") ? "type" : "subject"] = "Algebra";
-      if (path.ends_with("train.jsonl")) row["level"] = "Level 2";
-      else row["level"] = 2;
+      if (path.ends_with("train.jsonl"))
+        row["level"] = "Level 2";
+      else
+        row["level"] = 2;
       return row;
     });
   }
@@ -76,21 +80,35 @@ std::string sample_file(const std::string& dataset, const std::string& path) {
   }
   if (dataset == "arc_easy" || dataset == "arc_challenge" || dataset == "openbookqa") {
     return lines(6, [&](int i) {
-      const OrderedJson choices = {{{"text", "water"}, {"label", "A"}}, {{"text", fmt::format("stone {}", i)}, {"label", "B"}}, {{"text", "air"}, {"label", "C"}}};
-      return OrderedJson{{"id", fmt::format("{} {}", path, i)}, {"question", {{"stem", fmt::format("What is thing {}?", i)}, {"choices", choices}}}, {"answerKey", "ABC"[i % 3] + std::string()}};
+      const OrderedJson choices = {
+          {{"text", "water"}, {"label", "A"}}, {{"text", fmt::format("stone {}", i)}, {"label", "B"}}, {{"text", "air"}, {"label", "C"}}};
+      return OrderedJson{{"id", fmt::format("{} {}", path, i)},
+                         {"question", {{"stem", fmt::format("What is thing {}?", i)}, {"choices", choices}}},
+                         {"answerKey", "ABC"[i % 3] + std::string()}};
     });
   }
   if (dataset == "boolq") {
-    return lines(7, [](int i) { return OrderedJson{{"question", fmt::format("is {} even", i)}, {"passage", "Numbers -- Some are even."}, {"idx", i}, {"label", i % 2 ? "false" : "true"}}; });
+    return lines(7, [](int i) {
+      return OrderedJson{{"question", fmt::format("is {} even", i)}, {"passage", "Numbers -- Some are even."}, {"idx", i}, {"label", i % 2 ? "false" : "true"}};
+    });
   }
   if (dataset == "rte") {
-    return lines(7, [](int i) { return OrderedJson{{"premise", fmt::format("{} is even.", i)}, {"hypothesis", "It is odd."}, {"label", i % 2 ? "entailment" : "not_entailment"}, {"idx", i}}; });
+    return lines(7, [](int i) {
+      return OrderedJson{
+          {"premise", fmt::format("{} is even.", i)}, {"hypothesis", "It is odd."}, {"label", i % 2 ? "entailment" : "not_entailment"}, {"idx", i}};
+    });
   }
   if (dataset == "winogrande") {
-    return lines(7, [](int i) { return OrderedJson{{"sentence", fmt::format("Box {} is in the bag as _ is small.", i)}, {"option1", "box"}, {"option2", "bag"}, {"answer", i % 2 ? "1" : "2"}}; });
+    return lines(7, [](int i) {
+      return OrderedJson{
+          {"sentence", fmt::format("Box {} is in the bag as _ is small.", i)}, {"option1", "box"}, {"option2", "bag"}, {"answer", i % 2 ? "1" : "2"}};
+    });
   }
   if (dataset == "hellaswag") {
-    return lines(7, [](int i) { return OrderedJson{{"ind", i}, {"query", fmt::format("Counting: A man says {}. he", i)}, {"choices", {"stops.", "goes on.", "sings.", "sits."}}, {"gold", i % 4}}; });
+    return lines(7, [](int i) {
+      return OrderedJson{
+          {"ind", i}, {"query", fmt::format("Counting: A man says {}. he", i)}, {"choices", {"stops.", "goes on.", "sings.", "sits."}}, {"gold", i % 4}};
+    });
   }
   if (dataset == "piqa" && path.ends_with(".lst")) return "0\n1\n1\n0\n0\n1\n0\n";
   if (dataset == "piqa") {

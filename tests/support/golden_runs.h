@@ -13,7 +13,7 @@ namespace winnow::test {
 struct GoldenRun {
   Json summary;
   std::map<std::pair<std::string, std::int64_t>, Json> rows;  // by task and doc_id: rows written in full
-  std::map<std::string, Json> folded;                          // by task: the other rows' hashes and metrics
+  std::map<std::string, Json> folded;                         // by task: the other rows' hashes and metrics
 };
 
 GoldenRun golden_run(const std::string& name);

@@ -29,7 +29,7 @@ TaskRun run_task(const Task& task, DatasetSource& datasets, LanguageModel& model
 class RunHashes {
  public:
   void add(const Example& example, const std::string& prompt);
-  std::string prompt_hashes() const;      // sha256 of the hex digests, concatenated
+  std::string prompt_hashes() const;  // sha256 of the hex digests, concatenated
   std::string doc_hashes() const;
   std::string task_hash(int filters) const;  // doc, prompt and target hashes, once more for every filter
 

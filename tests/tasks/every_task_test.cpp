@@ -37,7 +37,9 @@ std::string text_of_example(const Example& example) {
     if (const auto* generate = std::get_if<GenerateRequest>(&request)) requests.push_back({generate->context, generate->until, generate->max_new_tokens});
   }
   const ExampleRecord& record = example.record;
-  return Json{record.leaf, record.data_sha256, record.doc_id, record.doc_json, record.doc_hash, record.target, record.gold.value_or(-1), example.group, example.shots, requests}.dump();
+  return Json{record.leaf,   record.data_sha256,       record.doc_id, record.doc_json, record.doc_hash,
+              record.target, record.gold.value_or(-1), example.group, example.shots,   requests}
+      .dump();
 }
 
 std::string text_of_answers(const std::vector<Answer>& answers) {
@@ -48,7 +50,8 @@ std::string text_of_answers(const std::vector<Answer>& answers) {
 
 std::string text_of_metrics(const std::vector<Metric>& metrics) {
   Json json = Json::array();
-  for (const Metric& m : metrics) json.push_back({m.name, m.filter, m.value, m.standard_error.value_or(-1), m.unit, m.higher_is_better, m.count, m.leaf, m.parent});
+  for (const Metric& m : metrics)
+    json.push_back({m.name, m.filter, m.value, m.standard_error.value_or(-1), m.unit, m.higher_is_better, m.count, m.leaf, m.parent});
   return json.dump();
 }
 
@@ -93,7 +96,8 @@ TEST_P(EveryTask, HasASummaryAVersionAndTheCommonSettings) {
 }
 
 TEST_P(EveryTask, RefusesASettingItDoesNotKnowNamingThoseItKnows) {
-  EXPECT_ERROR_THAT(make({{"limitt", 3}}), kInput, testing::AllOf(testing::HasSubstr(GetParam()), testing::HasSubstr("'limitt'"), testing::HasSubstr("limit"), testing::HasSubstr("profile")));
+  EXPECT_ERROR_THAT(make({{"limitt", 3}}), kInput,
+                    testing::AllOf(testing::HasSubstr(GetParam()), testing::HasSubstr("'limitt'"), testing::HasSubstr("limit"), testing::HasSubstr("profile")));
   EXPECT_ERROR_HAS(make({{"limit", 0}}), kInput, "limit");
   EXPECT_ERROR_HAS(make({{"limit", 2.5}}), kInput, "limit");
   EXPECT_ERROR_HAS(make({{"shots", -1}}), kInput, "shots");

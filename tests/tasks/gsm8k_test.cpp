@@ -20,7 +20,8 @@ TEST(Gsm8k, AsksWithDrawnShots) {
   ASSERT_EQ(example.shots.size(), 2u);
   const auto& request = std::get<GenerateRequest>(example.requests.at(0));
   const auto shot = [&](std::size_t i) {
-    return fmt::format("Question: gsm8k/train.jsonl adds {0} and {0}. How many?\nAnswer: {0}+{0}=<<{0}+{0}={1}>>{1}\n#### {1}\n\n", example.shots[i], 2 * example.shots[i]);
+    return fmt::format("Question: gsm8k/train.jsonl adds {0} and {0}. How many?\nAnswer: {0}+{0}=<<{0}+{0}={1}>>{1}\n#### {1}\n\n", example.shots[i],
+                       2 * example.shots[i]);
   };
   EXPECT_EQ(request.context, shot(0) + shot(1) + "Question: gsm8k/test.jsonl adds 0 and 0. How many?\nAnswer:");
   EXPECT_EQ(request.until, (std::vector<std::string>{"Question:", "</s>", "<|im_end|>"}));

@@ -32,11 +32,12 @@ class LmEvalGeneration : public ::testing::Test {
     ScriptedLanguageModel model = replies_of(golden);
     RunHashes hashes;
     std::size_t documents = 0;
-    const TaskRun run = run_task(*Registry<Task>::instance().make(task, settings), *datasets_, model, [&](const Example& example, const auto& responses, const auto& answers) {
-      EXPECT_TRUE(expect_recorded(golden, example, responses, answers));
-      hashes.add(example, prompt_of(example));
-      ++documents;
-    });
+    const TaskRun run =
+        run_task(*Registry<Task>::instance().make(task, settings), *datasets_, model, [&](const Example& example, const auto& responses, const auto& answers) {
+          EXPECT_TRUE(expect_recorded(golden, example, responses, answers));
+          hashes.add(example, prompt_of(example));
+          ++documents;
+        });
     const Json& recorded = golden.summary.at("hashes").at(task);
     EXPECT_EQ(recorded.at("docs"), documents);
     EXPECT_EQ(recorded.at("prompt_hashes_sha256"), hashes.prompt_hashes());

@@ -34,7 +34,8 @@ void check(const std::string& name, int shots) {
   EXPECT_EQ(run.metrics.front().name, "acc");
   EXPECT_EQ(run.metrics.front().leaf, "");
   expect_result(golden, "mmlu", run.metrics.front());
-  for (const char* group : {"mmlu_stem", "mmlu_other", "mmlu_social_sciences", "mmlu_humanities"}) expect_result(golden, group, run.metric("acc", "none", group));
+  for (const char* group : {"mmlu_stem", "mmlu_other", "mmlu_social_sciences", "mmlu_humanities"})
+    expect_result(golden, group, run.metric("acc", "none", group));
 }
 
 TEST(MmluSlow, EqualsTheRecordedRunWithoutShots) { check("scripted_mmlu_0shot", 0); }

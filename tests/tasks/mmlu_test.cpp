@@ -86,7 +86,8 @@ TEST(Mmlu, AsksWithTheSubjectsDescriptionAndItsFirstDevRows) {
   EXPECT_EQ(example.record.gold, 2);
   EXPECT_EQ(example.record.target, "2");
   EXPECT_EQ(example.record.doc_json,
-            "{\n  \"question\": \"mmlu/test/college_physics_test.csv, question 2?\",\n  \"subject\": \"college_physics\",\n  \"choices\": [\n    \"2\",\n    \"two, or\\nmore\",\n"
+            "{\n  \"question\": \"mmlu/test/college_physics_test.csv, question 2?\",\n  \"subject\": \"college_physics\",\n  \"choices\": [\n    \"2\",\n    "
+            "\"two, or\\nmore\",\n"
             "    \"\\\"three\\\"\",\n    \"four\"\n  ],\n  \"answer\": 2\n}");
 }
 
@@ -113,7 +114,8 @@ TEST(Mmlu, ReportsAGroupOnlyWhereAllItsSubjectsWereAskedFor) {
   EXPECT_EQ(leaves({{"subjects", {"anatomy", "virology"}}}), (std::vector<std::string>{"", "mmlu_anatomy", "mmlu_virology"}));
   const auto all = leaves(Json::object());
   EXPECT_EQ(all.size(), 1u + 4 + 57);
-  EXPECT_EQ((std::vector<std::string>(all.begin(), all.begin() + 5)), (std::vector<std::string>{"", "mmlu_stem", "mmlu_other", "mmlu_social_sciences", "mmlu_humanities"}));
+  EXPECT_EQ((std::vector<std::string>(all.begin(), all.begin() + 5)),
+            (std::vector<std::string>{"", "mmlu_stem", "mmlu_other", "mmlu_social_sciences", "mmlu_humanities"}));
   EXPECT_EQ(leaves({{"subjects", {"stem", "virology"}}})[1], "mmlu_stem");
 }
 

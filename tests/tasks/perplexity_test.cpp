@@ -85,7 +85,8 @@ TEST(Perplexity, RefusesWhatCannotBeWindowed) {
   TwoRows source({"abc"});
   EXPECT_ERROR_HAS(windows({{"bos", "none"}}, byte_inputs(source, 1, true)), kInput, "c4 train has 3 tokens, less than one window of 4");
   EXPECT_ERROR_HAS(windows({}, TaskInputs{&source, {}, {}}), kUnsupported, "no tokenizer");
-  EXPECT_ERROR_HAS(Registry<Task>::instance().make("perplexity", {{"window", 512}, {"max_length", 256}}), kInput, "\"window\" 512 is longer than \"max_length\" 256");
+  EXPECT_ERROR_HAS(Registry<Task>::instance().make("perplexity", {{"window", 512}, {"max_length", 256}}), kInput,
+                   "\"window\" 512 is longer than \"max_length\" 256");
   EXPECT_ERROR_HAS(Registry<Task>::instance().make("perplexity", {{"bos", "always"}}), kInput, "always");
   EXPECT_ERROR_HAS(Registry<Task>::instance().make("perplexity", {{"method", "strided"}}), kInput, "strided");
   EXPECT_ERROR_HAS(Registry<Task>::instance().make("perplexity", {{"shots", 1}}), kInput, "shots");

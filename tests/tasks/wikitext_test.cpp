@@ -35,7 +35,8 @@ TEST(Wikitext, AggregatesAsLmEvalDoesInWhateverOrderAnswersWereSaved) {
   for (const Json& row : functions.at("perplexity")) {
     std::vector<ScoredAnswer> answers;
     for (const Json& item : row.at(0)) {
-      answers.push_back({"wikitext", static_cast<std::int64_t>(answers.size()), "none", {{"log_likelihood", item.at(0)}, {"words", item.at(1)}, {"bytes", item.at(1)}}});
+      answers.push_back(
+          {"wikitext", static_cast<std::int64_t>(answers.size()), "none", {{"log_likelihood", item.at(0)}, {"words", item.at(1)}, {"bytes", item.at(1)}}});
     }
     std::reverse(answers.begin(), answers.end());
     const std::vector<Metric> metrics = task->aggregate(answers);
@@ -52,13 +53,14 @@ TEST(Wikitext, EqualsTheRecordedRunOnTheRealFile) {
   ScriptedLanguageModel model;
   RunHashes hashes;
   int pages = 0;
-  const TaskRun run = run_task(*Registry<Task>::instance().make("wikitext"), *datasets, model, [&](const Example& example, const auto& responses, const auto& answers) {
-    EXPECT_TRUE(expect_recorded(golden, example, responses, answers));
-    const std::string page = Json::parse(example.record.doc_json).at("page");
-    EXPECT_EQ(golden.rows.at({"wikitext", example.record.doc_id}).at("page_sha256"), sha256_hex(page));
-    hashes.add(example, prompt_of(example));
-    ++pages;
-  });
+  const TaskRun run =
+      run_task(*Registry<Task>::instance().make("wikitext"), *datasets, model, [&](const Example& example, const auto& responses, const auto& answers) {
+        EXPECT_TRUE(expect_recorded(golden, example, responses, answers));
+        const std::string page = Json::parse(example.record.doc_json).at("page");
+        EXPECT_EQ(golden.rows.at({"wikitext", example.record.doc_id}).at("page_sha256"), sha256_hex(page));
+        hashes.add(example, prompt_of(example));
+        ++pages;
+      });
   EXPECT_EQ(pages, 62);
   for (const char* name : {"word_perplexity", "byte_perplexity", "bits_per_byte"}) expect_result(golden, "wikitext", run.metric(name));
   const Json& recorded = golden.summary.at("hashes").at("wikitext");

@@ -163,22 +163,19 @@ namespace {
 class Walk {
  public:
   Walk(const pcre2_code* compiled, pcre2_match_context* limits, std::string_view pattern, std::string_view text)
-      : compiled_(compiled), limits_(limits), pattern_(pattern), text_(text), found_(pcre2_match_data_create_from_pattern(compiled, nullptr)) {
+      : compiled_(compiled), limits_(limits), pattern_(pattern), text_(text), found_(pcre2_match_data_create_from_pattern(compiled, nullptr), pcre2_match_data_free) {
     if (!is_valid_utf8(text)) throw input_error("a text that is not UTF-8 cannot be searched for '{}'", one_line(pattern, kShownWidth));
   }
-  ~Walk() { pcre2_match_data_free(found_); }
-  Walk(const Walk&) = delete;
-  Walk& operator=(const Walk&) = delete;
 
   // As Python's finditer goes on: after an empty match only something longer may begin at the same place.
   bool next(RegexMatch& match) {
-    const int count = pcre2_match(compiled_, units(text_), text_.size(), from_, PCRE2_NO_UTF_CHECK | (was_empty_ ? PCRE2_NOTEMPTY_ATSTART : 0), found_, limits_);
+    const int count = pcre2_match(compiled_, units(text_), text_.size(), from_, PCRE2_NO_UTF_CHECK | (was_empty_ ? PCRE2_NOTEMPTY_ATSTART : 0), found_.get(), limits_);
     if (count == PCRE2_ERROR_NOMATCH) return false;
     if (count < 0) throw input_error("searching a text of {} bytes for '{}' was given up: {}", text_.size(), one_line(pattern_, kShownWidth), message_of(count));
-    const PCRE2_SIZE* places = pcre2_get_ovector_pointer(found_);
+    const PCRE2_SIZE* places = pcre2_get_ovector_pointer(found_.get());
     match.begin = places[0];
     match.end = places[1];
-    match.groups.assign(pcre2_get_ovector_count(found_), std::nullopt);
+    match.groups.assign(pcre2_get_ovector_count(found_.get()), std::nullopt);
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       if (places[2 * i] != PCRE2_UNSET) match.groups[i] = text_.substr(places[2 * i], places[2 * i + 1] - places[2 * i]);
     }
@@ -191,7 +188,7 @@ class Walk {
   const pcre2_code* compiled_;
   pcre2_match_context* limits_;
   std::string_view pattern_, text_;
-  pcre2_match_data* found_;
+  std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> found_;
   std::size_t from_ = 0;
   bool was_empty_ = false;
 };

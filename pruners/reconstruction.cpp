@@ -63,6 +63,11 @@ void search_greedily(const std::vector<TokenGrams>& batches, int experts, int dr
   }
 }
 
+at::Tensor shared_output(const MoeWeights& moe, const at::Tensor& input) {
+  const at::Tensor output = run_mlp(*moe.shared, input).to(at::kFloat);
+  return moe.shared_router.defined() ? output * at::linear(input.to(at::kFloat), moe.shared_router.to(at::kFloat)).sigmoid() : output;
+}
+
 // Lu et al. (2402.14800 §3.2): keeps the experts whose layer output comes nearest to the whole layer's on the calibration tokens.
 class Reconstruction : public Pruner {
  public:
@@ -70,7 +75,8 @@ class Reconstruction : public Pruner {
       : count_(ExpertCount::from(params)),
         is_progressive_(params.get<std::string>("mode") == "progressive"),
         is_greedy_(params.get<std::string>("search") == "greedy"),
-        batch_(params.get<std::int64_t>("batch")) {}
+        batch_(params.get<std::int64_t>("batch")),
+        shared_on_both_sides_(params.get<std::string>("shared_expert") == "both") {}
 
   bool calibrates() const override { return true; }
 
@@ -126,7 +132,8 @@ class Reconstruction : public Pruner {
     std::vector<TokenGrams> batches;
     for (std::size_t batch = 0; batch < reads.size(); ++batch) {
       // What the shared expert gives on the tokens as pruning sees them stays whatever is dropped.
-      const at::Tensor target = moe.shared ? outputs[batch].to(at::kFloat) - run_shared(moe, reads[batch]) : outputs[batch];
+      const bool takes_shared_off = moe.shared && shared_on_both_sides_;
+      const at::Tensor target = takes_shared_off ? outputs[batch].to(at::kFloat) - shared_output(moe, reads[batch]) : outputs[batch];
       batches.emplace_back(inputs.config.router, moe, reads[batch], target, dropped);
       reads[batch].reset();
       outputs[batch].reset();
@@ -152,6 +159,7 @@ class Reconstruction : public Pruner {
   ExpertCount count_;
   bool is_progressive_, is_greedy_;
   std::int64_t batch_;
+  bool shared_on_both_sides_;
 };
 
 const Registration<Pruner> kRegistration{{
@@ -162,6 +170,8 @@ const Registration<Pruner> kRegistration{{
         {.name = "mode", .types = {SettingType::kString}, .default_value = "layerwise", .summary = "inputs of a layer from the unpruned model, or from the model pruned so far",
          .choices = {"layerwise", "progressive"}},
         {.name = "search", .types = {SettingType::kString}, .default_value = "exhaustive", .summary = "all subsets, or one expert after another", .choices = {"exhaustive", "greedy"}},
+        {.name = "shared_expert", .types = {SettingType::kString}, .default_value = "target",
+         .summary = "where a shared expert's output counts: in the target alone, as the recorded reference has it, or on both sides, where it cancels", .choices = {"target", "both"}},
         {.name = "batch", .types = {SettingType::kInteger}, .default_value = 8, .summary = "sequences whose error is one norm of the loss, as in the authors' code", .minimum = 1},
     }),
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<Reconstruction>(params); },

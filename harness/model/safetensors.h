@@ -58,6 +58,9 @@ class MappedFile {
 // Reads the header of a mapped file; names git-lfs pointers, web pages, pickles and short files for what they are.
 SafetensorsHeader read_safetensors_header(const MappedFile& file);
 
+// All tensors of a (small) file, copied. Throws Error(kInput) as read_safetensors_header, and for dtypes that torch has not.
+std::map<std::string, at::Tensor> read_tensors(const std::filesystem::path& path);
+
 // Writes a file whose tensors' dtypes and shapes are known beforehand and whose bytes come one tensor at a time, in any order.
 // Nothing appears at `path` unless commit() returned.
 class SafetensorsWriter {

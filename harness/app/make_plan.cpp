@@ -92,7 +92,8 @@ PrunePlan make_plan(const PlanRequest& request) {
     const std::unique_ptr<Pruner> pruner = Registry<Pruner>::instance().make(step.pruner, step.settings);
     const PrunedCheckpoint current = apply_plan(plan, request.config, request.tensors, request.weights);
     pruner->check(current.config);
-    PruneInputs inputs{.config = current.config, .tensors = current.tensors, .weights = *current.weights, .model_sha256 = request.model_sha256};
+    PruneInputs inputs{.config = current.config, .tensors = current.tensors, .weights = *current.weights, .model_sha256 = request.model_sha256,
+                       .steps_before = plan.steps};
     inputs.calibration = request.calibration;
     inputs.walk = request.walk;
     inputs.scope = request.scope;
@@ -104,7 +105,9 @@ PrunePlan make_plan(const PlanRequest& request) {
       return collect_stats(walk, current.config, current.tensors, what);
     };
     PrunePlan decided = pruner->plan(inputs);
-    decided.steps = {describe(step, registered)};
+    Json described = describe(step, registered);
+    for (const Json& note : decided.steps) described.update(note);
+    decided.steps = {std::move(described)};
     check_plan(decided, current.config);
     plan = compose_plans(plan, std::move(decided));
   }

@@ -140,14 +140,15 @@ class LayerCollector {
 
 }  // namespace
 
+LayerStats collect_layer_stats(LayerWalk& walk, const ModelConfig& config, const std::vector<TensorSpec>& tensors, const std::set<Observed>& what) {
+  LayerCollector collector(walk, config.layers[walk.layer()], tensors, what);
+  walk.run([&](std::size_t batch) { return collector.observe(batch); });
+  return collector.finish();
+}
+
 CalibrationStats collect_stats(LayerWalk& walk, const ModelConfig& config, const std::vector<TensorSpec>& tensors, const std::set<Observed>& what) {
-  CalibrationStats stats;
-  stats.sequences = walk.sequences();
-  while (walk.enter_next_layer()) {
-    LayerCollector collector(walk, config.layers[walk.layer()], tensors, what);
-    walk.run([&](std::size_t batch) { return collector.observe(batch); });
-    stats.layers.push_back(collector.finish());
-  }
+  CalibrationStats stats{.sequences = walk.sequences()};
+  while (walk.enter_next_layer()) stats.layers.push_back(collect_layer_stats(walk, config, tensors, what));
   return stats;
 }
 

@@ -56,7 +56,10 @@ struct CalibrationStats {
   std::vector<LayerStats> layers;  // dense layers have `inputs` at most
 };
 
-// One pass over the layers. Throws Error(kInput) naming layer and expert if a statistic is not finite.
+// Of the layer that the walk stands in, which it runs. Throws Error(kInput) naming layer and expert if a statistic is not finite.
+LayerStats collect_layer_stats(LayerWalk& walk, const ModelConfig& config, const std::vector<TensorSpec>& tensors, const std::set<Observed>& what);
+
+// One pass over the layers.
 CalibrationStats collect_stats(LayerWalk& walk, const ModelConfig& config, const std::vector<TensorSpec>& tensors, const std::set<Observed>& what);
 
 // As STATS.safetensors: layer.<l>.<field> and layer.<l>.input.<tensor>.{square_sum,calls,tokens}.

@@ -1,0 +1,42 @@
+#include "pruners/shared/weight_methods.h"
+
+#include <ATen/ATen.h>
+
+namespace winnow {
+namespace {
+
+std::int64_t columns_to_go(const Amount& amount, std::int64_t columns) { return static_cast<std::int64_t>(static_cast<double>(columns) * amount.sparsity); }
+
+at::Tensor read_checked(const PruneInputs& inputs, const TensorSpec& tensor) { return inputs.weights.read(tensor).to(at::kFloat); }
+
+}  // namespace
+
+void mask_by_magnitude(const PruneInputs& inputs, int layer, const Amount& amount, MagnitudeCut cut, PrunePlan& plan) {
+  for (const TensorSpec* tensor : maskable(inputs, layer)) {
+    const at::Tensor size = read_checked(inputs, *tensor).abs();
+    inputs.weights.release(*tensor);
+    if (amount.m > 0) {
+      add_mask(plan, *tensor, keep_all_but_lowest_of_groups(size, amount.n, amount.m));
+    } else if (cut == MagnitudeCut::kRow) {
+      add_mask(plan, *tensor, keep_all_but_lowest_of_rows(size, columns_to_go(amount, size.size(1))));
+    } else {
+      const std::int64_t place = std::min(static_cast<std::int64_t>(static_cast<double>(size.numel()) * amount.sparsity), size.numel() - 1);
+      add_mask(plan, *tensor, size > std::get<0>(size.flatten().kthvalue(place + 1)));
+    }
+  }
+}
+
+void mask_by_wanda(const PruneInputs& inputs, int layer, const Amount& amount, const std::map<std::string, InputNorm>& norms, std::int64_t sequences, bool counts_empty_calls,
+                   PrunePlan& plan) {
+  for (const TensorSpec* tensor : maskable(inputs, layer)) {
+    const at::Tensor weight = read_checked(inputs, *tensor);
+    const auto seen = norms.find(tensor->name);
+    // An expert that no token reached has only zero scores, and loses its first columns, as in the reference.
+    const at::Tensor norm = seen == norms.end() ? at::zeros({weight.size(1)}) : wanda_norms(seen->second, sequences, counts_empty_calls);
+    const at::Tensor scores = wanda_scores(weight, norm);
+    inputs.weights.release(*tensor);
+    add_mask(plan, *tensor, amount.m > 0 ? keep_all_but_lowest_of_groups(scores, amount.n, amount.m) : keep_all_but_lowest_of_rows(scores, columns_to_go(amount, scores.size(1))));
+  }
+}
+
+}  // namespace winnow

@@ -1,0 +1,135 @@
+#include "harness/core/digest.h"
+#include "pruners/shared/weight_masks.h"
+#include "tests/pruners/golden.h"
+
+namespace winnow {
+namespace {
+
+std::vector<Json> steps_of(const std::string& name, const Json& recorded) {
+  Json step = {{"pruner", name.substr(0, name.find_first_of("0123456789_"))}};
+  if (recorded.contains("nm")) step["pattern"] = fmt::format("{}:{}", recorded.at("nm")[0].get<int>(), recorded.at("nm")[1].get<int>());
+  if (recorded.contains("ratio")) step["sparsity"] = recorded.at("ratio");
+  if (recorded.contains("scope")) step["compare"] = recorded.at("scope");
+  if (recorded.contains("lam")) step["lambda"] = recorded.at("lam"), step["outlier_multiple"] = recorded.at("M"), step["count_empty_calls"] = recorded.at("hook_counts_empty_calls");
+  return {step};
+}
+
+CalibrationTokens cut(const CalibrationTokens& tokens, std::size_t length) {
+  CalibrationTokens shorter;
+  for (const auto& sequence : tokens.sequences) {
+    for (std::size_t begin = 0; begin < sequence.size(); begin += length) shorter.sequences.emplace_back(sequence.begin() + begin, sequence.begin() + begin + length);
+  }
+  return shorter;
+}
+
+// Matrix by matrix: the recorded mask, or one that differs in the entries recorded as near ties only.
+void expect_masks(const PrunePlan& plan, const Json& matrices, const Json& recorded, const std::string& name) {
+  std::map<std::string, MaskRecord> found;
+  for (const MaskRecord& mask : plan.masks) found.emplace(mask.name, mask);
+  ASSERT_EQ(found.size(), matrices.size()) << name;
+  const Json near = recorded.contains("near_ties") ? recorded.at("near_ties") : recorded.at("near_tie_count");
+  for (std::size_t i = 0; i < matrices.size(); ++i) {
+    const MaskRecord& mask = found.at(matrices[i]);
+    EXPECT_EQ(mask.kept, recorded.at("nnz")[i].get<std::int64_t>()) << name << " " << mask.name;
+    if (!near.contains(std::to_string(i))) EXPECT_EQ(mask.sha256.substr(0, 16), recorded.at("sha")[i].get<std::string>()) << name << " " << mask.name;
+  }
+}
+
+class Weights : public testing::TestWithParam<const char*> {};
+
+TEST_P(Weights, MasksEqualTheAuthorsCode) {
+  test::GoldenModel golden(GetParam());
+  const Json expected = golden.expected("weights");
+  for (const auto& [name, recorded] : expected.at("variants").items()) {
+    const CalibrationTokens tokens = recorded.contains("seq") ? cut(golden.calibration(), recorded.at("seq").get<std::size_t>()) : golden.calibration();
+    const PrunePlan plan = golden.plan(steps_of(name, recorded), tokens);
+    expect_masks(plan, expected.at("matrices"), recorded, name);
+    EXPECT_NEAR(plan.realised->linears, recorded.at("sparsity_all_linears").get<double>(), 1e-6) << name;
+    EXPECT_NEAR(plan.realised->experts, recorded.at("sparsity_experts").get<double>(), 1e-6) << name;
+    if (recorded.contains("layer_sparsity")) {
+      const std::vector<double> outliers = plan.steps[0].at("outlier_percent").get<std::vector<double>>();
+      for (std::size_t layer = 0; layer < outliers.size(); ++layer) {
+        if (recorded.at("near_threshold_entries")[layer] == 0) EXPECT_NEAR(outliers[layer], recorded.at("outlier_percent")[layer].get<double>(), 1e-9) << name;
+        EXPECT_NEAR(*plan.layers[layer].sparsity, recorded.at("layer_sparsity")[layer].get<double>(), 5e-3) << name;
+      }
+    }
+    for (const Json& matrix : recorded.value("stored_matrices", Json::array())) {
+      const at::Tensor& weight = golden.tensor("sparsegpt_weight/" + name + "/" + matrix.get<std::string>());
+      EXPECT_LT((plan.weights.at(matrix) - weight).abs().max().item<double>(), 1e-4) << name << " " << matrix;
+    }
+    if (recorded.contains("eval")) golden.expect_evaluation(plan, recorded.at("eval"), name);
+  }
+}
+
+TEST_P(Weights, AfterStunReachTheTotalAsTheAuthorsForksDo) {
+  test::GoldenModel golden(GetParam());
+  const Json stage2 = golden.expected("weights").value("stun_stage2", Json::object());
+  if (stage2.empty()) GTEST_SKIP() << "nothing was recorded for this model";
+  const std::string stage1 = stage2.at("stage1");
+  const Json search = golden.expected("stun").at("search").at(stage1);
+  for (const auto& [name, recorded] : stage2.at("variants").items()) {
+    Json second = {{"pruner", name.starts_with("stun_owl") ? "owl" : "wanda"}};
+    if (recorded.contains("lam")) second["lambda"] = recorded.at("lam"), second["outlier_multiple"] = recorded.at("M");
+    PlanRequest request = golden.request({Json{{"pruner", "stun"}, {"distance", "router_normalized"}, {"experts_total", search.at("target")}, {"merge_max_clusters", search.at("merge_max_clusters")}}, second});
+    request.total_sparsity = recorded.at("total").get<double>();
+    const PrunePlan plan = make_plan(request);
+    expect_masks(plan, stage2.at("matrices"), recorded, name);
+    EXPECT_NEAR(plan.realised->experts, recorded.at("realised_total_experts").get<double>(), 1e-6) << name;
+    EXPECT_NEAR(plan.realised->linears, recorded.at("realised_total_linears").get<double>(), 1e-6) << name;
+    golden.expect_evaluation(plan, recorded.at("eval"), name);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Weights, testing::Values("mixtral8", "mixtral16", "qwen8"), [](const auto& info) { return std::string(info.param); });
+
+TEST(WeightMasks, RemoveFromTheLeftWhereScoresAreEqual) {
+  const at::Tensor scores = at::tensor({3.F, 1.F, 1.F, 1.F, 0.F, 2.F}).view({1, 6});
+  EXPECT_TRUE(keep_all_but_lowest_of_rows(scores, 3).equal(at::tensor({1, 0, 0, 1, 0, 1}).to(at::kBool).view({1, 6})));
+  EXPECT_TRUE(keep_all_but_lowest_of_groups(scores, 2, 4).equal(at::tensor({1, 0, 0, 1, 0, 0}).to(at::kBool).view({1, 6})));
+  EXPECT_TRUE(keep_all_but_lowest_of_rows(scores, 0).all().item<bool>());
+  EXPECT_FALSE(keep_all_but_lowest_of_rows(scores, 6).any().item<bool>());
+}
+
+
+TEST(Skipping, BetasAndModelsEqualTheAuthorsCode) {
+  test::GoldenModel golden("mixtral8");
+  for (const auto& [name, recorded] : golden.expected("skip").items()) {
+    std::vector<Json> steps;
+    if (name != "none") steps.push_back({{"pruner", "reconstruction"}, {"experts_kept", std::stoi(name.substr(4, 1))}});
+    steps.push_back({{"pruner", "skipping"}});
+    const PrunePlan plan = golden.plan(steps);
+    for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) EXPECT_NEAR(*plan.layers[layer].beta / recorded.at("beta_median")[layer].get<double>(), 1.0, 1e-6) << name;
+    const Model model = golden.load(plan);
+    std::int64_t skips = 0;
+    for (const auto& prompt : golden.prompts()) {
+      const PackedBatch batch{.tokens = prompt, .segments = {{.first_row = 0, .rows = std::ssize(prompt)}}};
+      forward(model, batch, {0}, {.routing = [&](int, const Routing& routing) { skips += (routing.weights == 0).sum().item<std::int64_t>(); }});
+    }
+    std::int64_t recorded_skips = 0;
+    for (const Json& count : recorded.at("prompt_skips")) recorded_skips += count.get<std::int64_t>();
+    EXPECT_EQ(skips, recorded_skips) << name;
+    golden.expect_evaluation(plan, recorded.at("eval"), "skip_" + name);
+  }
+}
+
+class HcSmoe : public testing::TestWithParam<const char*> {};
+
+TEST_P(HcSmoe, GroupsAndMergedModelsEqualTheAuthorsCode) {
+  test::GoldenModel golden(GetParam());
+  for (const auto& [name, recorded] : golden.expected("merging").items()) {
+    const PrunePlan plan = golden.plan({Json{{"pruner", "hc_smoe"}, {"groups", std::stoi(name.substr(7))}}});
+    for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) {
+      std::vector<int> labels(recorded.at("groups")[layer].size());
+      for (std::size_t group = 0; group < plan.layers[layer].clusters.size(); ++group) {
+        for (const int expert : plan.layers[layer].clusters[group]) labels[expert] = static_cast<int>(group);
+      }
+      EXPECT_EQ(Json(labels), recorded.at("groups")[layer]) << name << " layer " << layer;
+    }
+    golden.expect_evaluation(plan, recorded.at("eval"), name);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, HcSmoe, testing::Values("mixtral8", "mixtral16"), [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace winnow

@@ -45,7 +45,7 @@ class LayerCollector {
   }
 
   LayerStats finish() {
-    if (stats_.mean_output.defined()) stats_.mean_output.div_(static_cast<double>(stats_.tokens));
+    if (stats_.mean_output.defined()) stats_.mean_output = stats_.mean_output / static_cast<double>(stats_.tokens);
     if (!ratios_.empty()) stats_.skip_ratios = at::cat(ratios_);
     return std::move(stats_);
   }

@@ -62,8 +62,10 @@ LayerStats collect_layer_stats(LayerWalk& walk, const ModelConfig& config, const
 // One pass over the layers.
 CalibrationStats collect_stats(LayerWalk& walk, const ModelConfig& config, const std::vector<TensorSpec>& tensors, const std::set<Observed>& what);
 
-// As STATS.safetensors: layer.<l>.<field> and layer.<l>.input.<tensor>.{square_sum,calls,tokens}.
-void write_stats(const std::filesystem::path& path, const CalibrationStats& stats);
+// STATS.safetensors: layer.<l>.<field of LayerStats>, layer.<l>.tokens [1], and layer.<l>.input.<tensor>.{square_sum, calls, tokens} (gated_input likewise);
+// `metadata` takes what the caller wants to find again.
+void write_stats(const std::filesystem::path& path, const CalibrationStats& stats, std::map<std::string, std::string> metadata);
+// Throws Error(kInput) naming the file where it holds something else.
 CalibrationStats read_stats(const std::filesystem::path& path);
 
 }  // namespace winnow

@@ -93,7 +93,8 @@ TEST(WeightMasks, RemoveFromTheLeftWhereScoresAreEqual) {
 
 TEST(Skipping, BetasAndModelsEqualTheAuthorsCode) {
   test::GoldenModel golden("mixtral8");
-  for (const auto& [name, recorded] : golden.expected("skip").items()) {
+  const Json expected = golden.expected("skip");
+  for (const auto& [name, recorded] : expected.items()) {
     std::vector<Json> steps;
     if (name != "none") steps.push_back({{"pruner", "reconstruction"}, {"experts_kept", std::stoi(name.substr(4, 1))}});
     steps.push_back({{"pruner", "skipping"}});
@@ -116,7 +117,8 @@ class HcSmoe : public testing::TestWithParam<const char*> {};
 
 TEST_P(HcSmoe, GroupsAndMergedModelsEqualTheAuthorsCode) {
   test::GoldenModel golden(GetParam());
-  for (const auto& [name, recorded] : golden.expected("merging").items()) {
+  const Json expected = golden.expected("merging");
+  for (const auto& [name, recorded] : expected.items()) {
     const PrunePlan plan = golden.plan({Json{{"pruner", "hc_smoe"}, {"groups", std::stoi(name.substr(7))}}});
     for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) {
       std::vector<int> labels(recorded.at("groups")[layer].size());

@@ -31,7 +31,8 @@ void expect_masks(const PrunePlan& plan, const Json& matrices, const Json& recor
   for (std::size_t i = 0; i < matrices.size(); ++i) {
     const MaskRecord& mask = found.at(matrices[i]);
     EXPECT_EQ(mask.kept, recorded.at("nnz")[i].get<std::int64_t>()) << name << " " << mask.name;
-    if (!near.contains(std::to_string(i))) EXPECT_EQ(mask.sha256.substr(0, 16), recorded.at("sha")[i].get<std::string>()) << name << " " << mask.name;
+    if (near.contains(std::to_string(i))) continue;
+    EXPECT_EQ(mask.sha256.substr(0, 16), recorded.at("sha")[i].get<std::string>()) << name << " " << mask.name;
   }
 }
 
@@ -49,7 +50,8 @@ TEST_P(Weights, MasksEqualTheAuthorsCode) {
     if (recorded.contains("layer_sparsity")) {
       const std::vector<double> outliers = plan.steps[0].at("outlier_percent").get<std::vector<double>>();
       for (std::size_t layer = 0; layer < outliers.size(); ++layer) {
-        if (recorded.at("near_threshold_entries")[layer] == 0) EXPECT_NEAR(outliers[layer], recorded.at("outlier_percent")[layer].get<double>(), 1e-9) << name;
+        const double of_one_entry = recorded.at("near_threshold_entries")[layer] == 0 ? 1e-9 : 5e-3;
+        EXPECT_NEAR(outliers[layer], recorded.at("outlier_percent")[layer].get<double>(), of_one_entry) << name;
         EXPECT_NEAR(*plan.layers[layer].sparsity, recorded.at("layer_sparsity")[layer].get<double>(), 5e-3) << name;
       }
     }

@@ -86,7 +86,7 @@ class CharsmapCheck {
 };
 
 // Type numbers of the format: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte.
-void check_piece(std::string_view message, std::string where) {
+void check_piece(std::string_view message, std::string where, SentencePieceKind& kind) {
   ProtobufReader reader(message, std::move(where));
   std::string_view piece;
   while (const auto field = reader.next()) {
@@ -99,6 +99,8 @@ void check_piece(std::string_view message, std::string where) {
     } else if (field->number == 3) {
       reader.expect(*field, Wire::kVarint, "type");
       if (field->value < 1 || field->value > 6) throw input_error("{}: type {} is unknown, expected 1 to 6; the file is damaged", reader.where(), field->value);
+      if (field->value == 4) kind.has_other_switches = true;
+      if (field->value == 6) kind.has_byte_pieces = true;
     }
   }
   if (piece.empty()) throw input_error("{}: its text is empty; the file is damaged", reader.where());
@@ -107,13 +109,17 @@ void check_piece(std::string_view message, std::string where) {
   if (piece.find('\0') != std::string_view::npos) throw input_error("{}: its text holds a NUL byte; the file is damaged", reader.where());
 }
 
-void check_trainer(std::string_view message, std::string where) {
+void check_trainer(std::string_view message, std::string where, SentencePieceKind& kind) {
   ProtobufReader reader(message, std::move(where));
   while (const auto field = reader.next()) {
     if (field->number == 3) {
       reader.expect(*field, Wire::kVarint, "model_type");
       if (field->value == 3 || field->value == 4) throw unsupported_error("{}: a SentencePiece model of {}; Winnow reads unigram and BPE", reader.where(), field->value == 3 ? "words" : "characters");
       if (field->value < 1 || field->value > 4) throw input_error("{}: model_type {} is unknown, expected 1 (unigram) or 2 (BPE); the file is damaged", reader.where(), field->value);
+      kind.is_bpe = field->value == 2;
+    } else if (field->number == 24) {
+      reader.expect(*field, Wire::kVarint, "treat_whitespace_as_suffix");
+      if (field->value != 0) kind.has_other_switches = true;
     } else if (field->number == 35) {
       reader.expect(*field, Wire::kVarint, "byte_fallback");
     } else if (field->number >= 40 && field->number <= 43) {
@@ -124,48 +130,59 @@ void check_trainer(std::string_view message, std::string where) {
   }
 }
 
-void check_normalizer(std::string_view message, std::string where) {
+void check_normalizer(std::string_view message, std::string where, SentencePieceKind& kind) {
   ProtobufReader reader(message, std::move(where));
   while (const auto field = reader.next()) {
     if (field->number == 1 || field->number == 6) reader.expect(*field, Wire::kBytes, "a text of the normaliser");
     if (field->number >= 3 && field->number <= 5) reader.expect(*field, Wire::kVarint, "a switch of the normaliser");
+    if (field->number == 3) kind.adds_dummy_prefix = field->value != 0;
+    if (field->number == 4) kind.removes_spaces = field->value != 0;
+    if (field->number == 5 && field->value == 0) kind.has_other_switches = true;
     if (field->number != 2) continue;
     reader.expect(*field, Wire::kBytes, "precompiled_charsmap");
     if (field->bytes.size() > kMaxCharsmapBytes) throw input_error("{}: precompiled_charsmap has {} bytes, more than {}", reader.where(), field->bytes.size(), kMaxCharsmapBytes);
-    if (!field->bytes.empty()) CharsmapCheck(field->bytes, reader.where()).run();
+    kind.maps_characters = !field->bytes.empty();
+    if (kind.maps_characters) CharsmapCheck(field->bytes, reader.where()).run();
   }
 }
 
 }  // namespace
 
-void check_sentencepiece_model(std::string_view bytes, std::string_view source, std::int64_t vocabulary) {
+SentencePieceKind check_sentencepiece_model(std::string_view bytes, std::string_view source, std::int64_t vocabulary) {
   if (bytes.starts_with("version https://git-lfs")) throw input_error("{} is a git-lfs pointer, not the file itself; fetch it with `git lfs pull`", source);
   if (bytes.empty()) throw input_error("{} is empty; fetch it again", source);
   if (bytes.size() > kMaxFileBytes) throw input_error("{} has {} bytes, more than the {} that a SentencePiece model may have", source, bytes.size(), kMaxFileBytes);
   ProtobufReader reader(bytes, std::string(source));
+  SentencePieceKind kind;
   std::int64_t pieces = 0;
   while (const auto field = reader.next()) {
     switch (field->number) {
       case 1:
         reader.expect(*field, Wire::kBytes, "pieces");
-        check_piece(field->bytes, fmt::format("{}: piece {}", source, pieces));
+        check_piece(field->bytes, fmt::format("{}: piece {}", source, pieces), kind);
         ++pieces;
         break;
       case 2:
         reader.expect(*field, Wire::kBytes, "trainer_spec");
-        check_trainer(field->bytes, fmt::format("{}: trainer_spec", source));
+        check_trainer(field->bytes, fmt::format("{}: trainer_spec", source), kind);
         break;
       case 3:
-      case 5:
         reader.expect(*field, Wire::kBytes, "normalizer_spec");
-        check_normalizer(field->bytes, fmt::format("{}: normalizer_spec", source));
+        check_normalizer(field->bytes, fmt::format("{}: normalizer_spec", source), kind);
         break;
+      case 5: {
+        reader.expect(*field, Wire::kBytes, "denormalizer_spec");
+        SentencePieceKind of_decoding;
+        check_normalizer(field->bytes, fmt::format("{}: denormalizer_spec", source), of_decoding);
+        break;
+      }
       case 4: reader.expect(*field, Wire::kBytes, "self_test_data"); break;
       default: break;
     }
   }
   if (pieces == 0) throw input_error("{} holds no pieces; it is no SentencePiece model", source);
   if (pieces > vocabulary) throw input_error("{} has {} pieces but the model's vocabulary has {} rows; tokenizer and model do not belong together", source, pieces, vocabulary);
+  return kind;
 }
 
 }  // namespace winnow

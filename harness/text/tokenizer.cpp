@@ -14,6 +14,8 @@
 #include "harness/text/sentencepiece_check.h"
 #include "harness/text/token_text.h"
 #include "harness/text/tokenizer_settings.h"
+#include "harness/text/unigram.h"
+#include "harness/text/word_cache.h"
 
 namespace winnow {
 namespace {
@@ -41,7 +43,7 @@ class LlamaTokenizer : public Tokenizer {
   LlamaTokenizer(const std::filesystem::path& folder, std::int64_t vocabulary) {
     const std::string source = (folder / "tokenizer.model").string();
     std::string bytes = read_file(source);
-    check_sentencepiece_model(bytes, source, vocabulary);
+    const SentencePieceKind kind = check_sentencepiece_model(bytes, source, vocabulary);
     const std::string model_digest = sha256_hex(bytes);
     begin_ = load_sentencepiece(bytes, source);
     pieces_ = begin_->GetPieceSize();
@@ -52,7 +54,11 @@ class LlamaTokenizer : public Tokenizer {
     };
     settings_ = read_tokenizer_settings(folder, piece_id, pieces_, vocabulary);
     id_of_piece_.clear();
-    if (!settings_.legacy_prefix) inside_ = load_sentencepiece(bytes.append(kWithoutDummyPrefix), source);
+    const bool is_plain_bpe = kind.is_bpe && !kind.maps_characters && !kind.removes_spaces && kind.adds_dummy_prefix && !kind.has_other_switches;
+    const bool has_words = is_plain_bpe && WordCache::fits(*begin_);
+    if (!settings_.legacy_prefix || has_words) inside_ = load_sentencepiece(bytes.append(kWithoutDummyPrefix), source);
+    if (has_words) words_ = std::make_unique<WordCache>(*inside_);
+    if (!kind.is_bpe && !kind.has_other_switches && !kind.has_byte_pieces) unigram_ = std::make_unique<UnigramSegmenter>(*begin_);
     for (std::size_t i = 0; i < settings_.added.size(); ++i) {
       const AddedToken& token = settings_.added[i];
       by_first_byte_[static_cast<std::uint8_t>(token.content[0])].push_back(i);
@@ -126,6 +132,15 @@ class LlamaTokenizer : public Tokenizer {
   void append_pieces(std::string_view text, bool begins_whole_text, std::vector<std::int32_t>& ids) const {
     if (text.empty()) return;
     const bool prefixed = settings_.legacy_prefix || (begins_whole_text && settings_.adds_prefix_space);
+    if (words_) {
+      words_->append_ids(prefixed ? std::string(" ").append(text) : std::string(text), ids);
+      return;
+    }
+    if (unigram_ && prefixed) {
+      const auto pieces = unigram_->encode(text);
+      ids.insert(ids.end(), pieces.begin(), pieces.end());
+      return;
+    }
     std::vector<int> pieces;
     const auto status = (prefixed ? begin_ : inside_)->Encode(absl::string_view(text.data(), text.size()), &pieces);
     if (!status.ok()) throw std::runtime_error(fmt::format("SentencePiece failed on a text of {} bytes: {}", text.size(), status.ToString()));
@@ -133,7 +148,9 @@ class LlamaTokenizer : public Tokenizer {
   }
 
   std::unique_ptr<sentencepiece::SentencePieceProcessor> begin_;   // puts ▁ in front
-  std::unique_ptr<sentencepiece::SentencePieceProcessor> inside_;  // does not; only without legacy_prefix
+  std::unique_ptr<sentencepiece::SentencePieceProcessor> inside_;  // does not; only without legacy_prefix and for words_
+  std::unique_ptr<WordCache> words_;                               // where the model allows it
+  std::unique_ptr<UnigramSegmenter> unigram_;                      // for Unigram models
   std::unordered_map<std::string, std::int32_t> id_of_piece_;
   std::int32_t pieces_ = 0;
   TokenizerSettings settings_;

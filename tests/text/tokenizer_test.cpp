@@ -1,6 +1,9 @@
 #include "harness/text/tokenizer.h"
 
+#include <sentencepiece_processor.h>
+
 #include <fstream>
+#include <random>
 
 #include "harness/core/json.h"
 #include "tests/support/errors.h"
@@ -143,6 +146,21 @@ TEST(Tokenizer, DigestChangesWithWhatDecidesIdsOnly) {
 TEST(Tokenizer, ReadsTheHugeIntegerThatMeansNoLimit) {
   const test::TemporaryFolder folder;
   EXPECT_FALSE(small(folder, R"({"a\\": "\"10000000000000000000000", "model_max_length": 1000000000000000019884624838656, "add_bos_token": false})")->adds_bos());
+}
+
+TEST(Tokenizer, GivesWordByWordWhatSentencePieceGivesForTheWhole) {
+  sentencepiece::SentencePieceProcessor whole;
+  ASSERT_TRUE(whole.Load(fixture("lm_eval/tiny_mixtral/tokenizer.model").string()).ok());
+  const auto tokenizer = mixtral();
+  const std::vector<std::string> parts = {"a", "Hello", " ", "  ", "\n", "\xe2\x96\x81", "\xc3\xa9", "\xf0\x9f\x98\x80", "12", "\t", "the", "x y", "\xe2\x96", ".", "\xc2\xa0"};
+  std::mt19937 random(7);
+  for (int i = 0; i < 3000; ++i) {
+    std::string text;
+    for (unsigned count = random() % 9; count > 0; --count) text += parts[random() % parts.size()];
+    std::vector<int> expected;
+    ASSERT_TRUE(whole.Encode(text, &expected).ok());
+    EXPECT_EQ(tokenizer->encode(text, Special::kNone), expected) << text;
+  }
 }
 
 TEST(Tokenizer, SaysWhatIsMissing) {

@@ -54,8 +54,6 @@ TEST(MmluSharing, ForwardsFewOfTheRowsAskedFor) {
   EXPECT_GT(counts.at(8192).asked, 9'000'000);
   RecordProperty("share_8192", std::to_string(share(8192)));
   RecordProperty("share_2048", std::to_string(share(2048)));
-  std::printf("asked %lld forwarded %lld (%.4f) at 8192; asked %lld forwarded %lld (%.4f) at 2048\n", static_cast<long long>(counts.at(8192).asked),
-              static_cast<long long>(counts.at(8192).forwarded), share(8192), static_cast<long long>(counts.at(2048).asked), static_cast<long long>(counts.at(2048).forwarded), share(2048));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <thread>
 
 #include "harness/core/digest.h"
 #include "harness/core/error.h"
@@ -76,6 +77,14 @@ std::int64_t insert_trial(SQLite::Database& database, const std::string& key, st
   return database.getLastInsertRowid();
 }
 
+void tie_trial(SQLite::Database& database, std::int64_t trial_id, std::int64_t environment_id, std::optional<std::int64_t> sweep_id) {
+  SQLite::Statement tie(database, "UPDATE trials SET environment_id = ?, sweep_id = coalesce(?, sweep_id) WHERE id = ?");
+  tie.bind(1, environment_id);
+  if (sweep_id) tie.bind(2, *sweep_id);
+  tie.bind(3, trial_id);
+  tie.exec();
+}
+
 std::set<std::pair<std::string, std::int64_t>> find_answered(SQLite::Database& database, std::int64_t trial_id) {
   SQLite::Statement find(database, "SELECT DISTINCT examples.task, examples.doc_id FROM answers JOIN examples ON examples.id = answers.example_id WHERE answers.trial_id = ?");
   find.bind(1, trial_id);
@@ -114,6 +123,40 @@ void save_metric(SQLite::Statement& insert, std::int64_t trial_id, const Metric&
 }
 
 }  // namespace
+
+Claimed Store::Impl::try_begin(const Cell& cell, const Json& environment, OpenTrial& trial) {
+  Claimed claimed = Claimed::kNothing;
+  std::int64_t id = 0;
+  try {
+    write([&](SQLite::Database& database) {
+      if (find_trial(database, cell.key, "status IN ('ok', 'skipped')")) return;
+      const auto cut_off = find_trial(database, cell.key, "status = 'running'");
+      if (cut_off && !claims->try_claim(cut_off->id)) {
+        claimed = Claimed::kElsewhere;
+        return;
+      }
+      if (cut_off) id = cut_off->id;
+      save_cell(database, cell);
+      const std::int64_t environment_id = save_environment(database, environment);
+      if (cut_off) {
+        trial.seconds = number_map_from_json(cut_off->seconds_json);
+        trial.answered = find_answered(database, id);
+      } else {
+        id = insert_trial(database, cell.key, environment_id);
+        WINNOW_CHECK(claims->try_claim(id));
+      }
+      tie_trial(database, id, environment_id, sweep_id);
+      claimed = Claimed::kOurs;
+    });
+  } catch (...) {
+    if (id != 0) claims->release(id);
+    throw;
+  }
+  if (claimed != Claimed::kOurs) return claimed;
+  trial.id = id;
+  open_trials.insert(id);
+  return claimed;
+}
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::Store(Store&&) noexcept = default;
@@ -158,34 +201,14 @@ std::set<std::string> Store::finished_keys() {
 }
 
 Store::OpenTrial Store::begin(const Cell& cell, const Json& environment) {
-  OpenTrial trial;
-  std::int64_t claimed = 0;
-  try {
-    impl_->write([&](SQLite::Database& database) {
-      if (find_trial(database, cell.key, "status IN ('ok', 'skipped')")) return;
-      const auto cut_off = find_trial(database, cell.key, "status = 'running'");
-      if (cut_off && !impl_->claims->try_claim(cut_off->id)) return;  // its process lives
-      save_cell(database, cell);
-      const std::int64_t environment_id = save_environment(database, environment);
-      trial.id = cut_off ? cut_off->id : insert_trial(database, cell.key, environment_id);
-      WINNOW_CHECK(cut_off || impl_->claims->try_claim(trial.id));
-      claimed = trial.id;
-      if (cut_off) {
-        trial.seconds = number_map_from_json(cut_off->seconds_json);
-        trial.answered = find_answered(database, trial.id);
-      }
-      SQLite::Statement tie(database, "UPDATE trials SET environment_id = ?, sweep_id = coalesce(?, sweep_id) WHERE id = ?");
-      tie.bind(1, environment_id);
-      if (impl_->sweep_id) tie.bind(2, *impl_->sweep_id);
-      tie.bind(3, trial.id);
-      tie.exec();
-    });
-  } catch (...) {
-    if (claimed != 0) impl_->claims->release(claimed);
-    throw;
+  for (;;) {
+    OpenTrial trial;
+    const Claimed claimed = impl_->try_begin(cell, environment, trial);
+    if (claimed != Claimed::kElsewhere || impl_->patience.count() <= 0) return trial;
+    constexpr std::chrono::milliseconds kPause{20};
+    impl_->patience -= kPause;
+    std::this_thread::sleep_for(kPause);
   }
-  if (trial.id != 0) impl_->open_trials.insert(trial.id);
-  return trial;
 }
 
 void Store::append(std::int64_t trial_id, std::span<const RecordedAnswer> answers, const std::map<std::string, double>& seconds) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include <chrono>
 #include <optional>
 #include <set>
 
@@ -10,6 +11,8 @@
 #include "results/store.h"
 
 namespace winnow {
+
+enum class Claimed { kNothing, kOurs, kElsewhere };  // kNothing: the cell is finished
 
 struct Store::Impl {
   Impl(const std::filesystem::path& path, Access access) : file(path), database(open_database(path, access)) {}
@@ -37,12 +40,16 @@ struct Store::Impl {
     }
   }
 
+  Claimed try_begin(const Cell& cell, const Json& environment, OpenTrial& trial);
+
   std::filesystem::path file;
   SQLite::Database database;
-  std::optional<Claims> claims;        // these four: when open to write
+  std::optional<Claims> claims;        // from here: when open to write
   std::optional<AnswerWriter> writer;
   std::set<std::int64_t> open_trials;
   std::optional<std::int64_t> sweep_id;
+  // Left of the time to wait for locks: the kernel may drop those of a process that was killed a moment after its end.
+  std::chrono::milliseconds patience{500};
 };
 
 }  // namespace winnow

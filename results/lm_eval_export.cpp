@@ -71,9 +71,8 @@ double epoch_seconds(const std::string& time) {
 class SampleWriter {
  public:
   SampleWriter(const Trial& trial, fs::path folder, std::string time, std::vector<fs::path>& written)
-      : metrics_(task_metrics(trial)), folder_(std::move(folder)), time_(std::move(time)), written_(written) {
-    if (trial.cell.identity.is_object() && trial.cell.identity.contains("task")) settings_ = trial.cell.identity["task"].value("settings", Json::object());
-  }
+      : metrics_(task_metrics(trial)), settings_(object_in(object_in(trial.cell.identity, "task"), "settings")), folder_(std::move(folder)), time_(std::move(time)),
+        written_(written) {}
 
   void write(const RecordedAnswer& recorded) {
     if (leaves_.empty() || leaves_.back().leaf != recorded.example.leaf) start(recorded.example.leaf);
@@ -105,7 +104,7 @@ class SampleWriter {
   }
 
   std::vector<Metric> metrics_;
-  Json settings_ = Json::object();
+  Json settings_;
   fs::path folder_;
   std::string time_;
   std::vector<fs::path>& written_;
@@ -141,11 +140,11 @@ void add_trial(OrderedJson& results, const TrialResults& part) {
 void add_run_facts(OrderedJson& results, const ResultsFile& file, const std::string& time, OrderedJson task_hashes) {
   const Trial& trial = file.trials.back()->trial;
   const Json environment = trial.environment.is_object() ? trial.environment : Json::object();
-  const Json model = trial.cell.identity.is_object() ? trial.cell.identity.value("model", Json::object()) : Json::object();
+  const Json model = object_in(trial.cell.identity, "model");
   OrderedJson& config = results["config"];
-  config["model_dtype"] = model.is_object() ? model.value("dtype", Json(nullptr)) : Json(nullptr);
-  config["model_sha"] = model.is_object() ? model.value("content_sha256", Json(nullptr)) : Json(nullptr);
-  config["device"] = model.is_object() ? model.value("device", Json(nullptr)) : Json(nullptr);
+  config["model_dtype"] = model.value("dtype", Json(nullptr));
+  config["model_sha"] = model.value("content_sha256", Json(nullptr));
+  config["device"] = model.value("device", Json(nullptr));
   for (const char* seed : {"random_seed", "numpy_seed", "torch_seed", "fewshot_seed"}) config[seed] = std::string_view(seed) == "random_seed" ? 0 : 1234;
   results["git_hash"] = environment.value("commit", Json(nullptr));
   results["date"] = epoch_seconds(time);

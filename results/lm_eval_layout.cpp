@@ -105,7 +105,8 @@ void add_entries(TrialResults& out, std::span<const Metric> metrics, std::span<c
     if (!out.results.contains(name)) out.results[name] = start_entry(name, alias_of(name, root, is_group), is_group);
     const std::int64_t documents = is_group ? 0 : documents_of(leaves, name);
     add_metric(out.results[name], metric, documents == 0 ? metric.count : documents, is_group);
-    out.higher_is_better[name][metric.name] = metric.higher_is_better;
+    // lm-eval leaves the outermost group out.
+    if (!is_group || name != root) out.higher_is_better[name][metric.name] = metric.higher_is_better;
     if (is_group) out.groups[name] = out.results[name];
   }
 }
@@ -165,8 +166,8 @@ std::string sample_hashes(const RecordedAnswer& recorded) { return recorded.exam
 
 TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leaves) {
   const std::vector<Metric> metrics = task_metrics(trial);
-  const Json task = trial.cell.identity.is_object() ? trial.cell.identity.value("task", Json::object()) : Json::object();
-  const Json settings = task.is_object() ? task.value("settings", Json::object()) : Json::object();
+  const Json task = object_in(trial.cell.identity, "task");
+  const Json settings = object_in(task, "settings");
   const std::string root = root_name(trial, metrics, leaves);
   TrialResults out;
   for (const Metric& metric : metrics) {
@@ -176,7 +177,7 @@ TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leav
   }
   add_entries(out, metrics, leaves, root, Level::kLeaves);  // leaves first, as lm-eval has them
   add_entries(out, metrics, leaves, root, Level::kGroups);
-  for (const auto& [name, entry] : out.results.items()) out.versions[name] = task.is_object() ? task.value("version", Json(nullptr)) : Json(nullptr);
+  for (const auto& [name, entry] : out.results.items()) out.versions[name] = task.value("version", Json(nullptr));
   for (const LeafSamples& leaf : leaves) {
     out.configs[leaf.leaf] = config_json(leaf.leaf, task, settings);
     out.shots[leaf.leaf] = settings.value("shots", Json(nullptr));
@@ -184,6 +185,10 @@ TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leav
     out.task_hashes[leaf.leaf] = leaf.task_hash;
   }
   return out;
+}
+
+Json object_in(const Json& value, const char* key) {
+  return value.is_object() && value.contains(key) && value[key].is_object() ? value[key] : Json::object();
 }
 
 std::string python_float(double value) {

@@ -1,1 +1,3 @@
-int main() { return 0; }
+#include "harness/app/program.h"
+
+int main(int argc, char** argv) { return winnow::run_program(argc, argv); }

@@ -22,7 +22,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMaxUnsavedAnswers = 512;
-constexpr double kSecondsBetweenReports = 0.1;
+constexpr double kSecondsBetweenReports = 0.1, kSecondsBetweenScores = 2;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -51,7 +51,7 @@ class CellRunner {
     const ExampleList examples = task_->examples(inputs);
     run_.progress.examples_total = examples.count;
     run_.progress.examples_done = run_.trial.answered.size();
-    restore_running_values();
+    if (!run_.trial.answered.empty()) scored_ = run_.log.answers(run_.trial.id);
     ExampleSlicer slicer(examples, run_.trial.answered);
     bool stopped = false;
     while (!stopped) {
@@ -70,7 +70,7 @@ class CellRunner {
     std::vector<std::size_t> missing(slice.examples.size());
     for (std::size_t e = 0; e < slice.examples.size(); ++e) responses[e].resize(missing[e] = slice.examples[e].requests.size());
     Continue go_on = Continue::kYes;
-    model_.answer(slice.requests, answer_settings(spec_.settings), [&](std::size_t request, const Response& response) {
+    const auto on_response = [&](std::size_t request, const Response& response) {
       const std::size_t e = slice.owner.at(request);
       responses[e][request - slice.first[e]] = response;
       WINNOW_CHECK(missing[e] > 0);
@@ -79,7 +79,15 @@ class CellRunner {
       if (seconds_since(reported_at_) >= kSecondsBetweenReports) report();
       if (run_.controls.should_stop && run_.controls.should_stop()) go_on = Continue::kNo;
       return go_on;
-    });
+    };
+    try {
+      model_.answer(slice.requests, answer_settings(spec_.settings), on_response);
+    } catch (const Error& error) {
+      const auto first = std::find_if(missing.begin(), missing.end(), [](std::size_t count) { return count > 0; });
+      if (!run_.cell.identity["model"].contains("recorded_sha256") || first == missing.end()) throw;
+      const ExampleRecord& record = slice.examples[static_cast<std::size_t>(first - missing.begin())].record;  // recorded outputs answer in order
+      throw Error(error.kind(), fmt::format("{} document {}: {}", record.leaf, record.doc_id, error.what()));
+    }
     if (go_on == Continue::kYes) WINNOW_CHECK(std::all_of(missing.begin(), missing.end(), [](std::size_t count) { return count == 0; }));
     return go_on;
   }
@@ -95,7 +103,7 @@ class CellRunner {
       }
     }
     recorded.answers = task_->grade(example, responses);
-    for (const Answer& answer : recorded.answers) add_running_values(answer.filter, answer.values);
+    for (const Answer& answer : recorded.answers) scored_.push_back({recorded.example.leaf, recorded.example.doc_id, answer.filter, answer.values});
     unsaved_.push_back(std::move(recorded));
     ++run_.progress.examples_done;
   }
@@ -118,33 +126,36 @@ class CellRunner {
     if (run_.opened.device_peak_bytes) spent_.device_peak_bytes = std::max(spent_.device_peak_bytes, static_cast<double>(run_.opened.device_peak_bytes()));
   }
 
-  void add_running_values(const std::string& filter, const std::map<std::string, double>& values) {
-    for (const auto& [name, value] : values) {
-      auto& [sum, count] = sums_[filter == "none" ? name : filter + " " + name];
-      sum += value;
-      ++count;
-    }
-  }
-
-  void restore_running_values() {
-    if (run_.trial.answered.empty()) return;
-    for (const ScoredAnswer& answer : run_.log.answers(run_.trial.id)) add_running_values(answer.filter, answer.values);
-  }
-
   void report() {
     if (!run_.controls.on_progress) return;
     reported_at_ = Clock::now();
     run_.progress.counters = model_.counters();
-    run_.progress.running_values.clear();
-    for (const auto& [name, total] : sums_) run_.progress.running_values[name] = total.first / static_cast<double>(total.second);
+    if (seconds_since(scored_at_) >= kSecondsBetweenScores) score();
     run_.controls.on_progress(run_.progress);
   }
 
+  // A task may need answers that are not there yet; then there is no score to show.
+  void score() {
+    scored_at_ = Clock::now();
+    run_.progress.score.reset();
+    try {
+      const std::vector<Metric> metrics = task_->aggregate(sorted(scored_));
+      if (!metrics.empty()) run_.progress.score = metrics.front();
+    } catch (const std::exception&) {
+    }
+  }
+
   // Answers come in the order they were finished, which a resumed run changes; sums in the order of documents are the same to the last digit.
-  TrialEnd end() {
-    std::vector<ScoredAnswer> answers = run_.log.answers(run_.trial.id);
+  static std::vector<ScoredAnswer> sorted(std::vector<ScoredAnswer> answers) {
     std::ranges::stable_sort(answers, {}, [](const ScoredAnswer& answer) { return std::tie(answer.leaf, answer.doc_id); });
-    TrialEnd end{.metrics = task_->aggregate(answers)};
+    return answers;
+  }
+
+  TrialEnd end() {
+    if (run_.opened.check_unchanged) run_.opened.check_unchanged();
+    std::vector<ScoredAnswer> saved;
+    saving([&] { saved = run_.log.answers(run_.trial.id); });
+    TrialEnd end{.metrics = task_->aggregate(sorted(std::move(saved)))};
     measure();
     report();
     end.seconds = spent_.seconds;
@@ -161,8 +172,8 @@ class CellRunner {
   Spent spent_;
   WorkCounters counted_;
   std::vector<RecordedAnswer> unsaved_;
-  std::map<std::string, std::pair<double, std::size_t>> sums_;
-  Clock::time_point saved_at_ = Clock::now(), measured_at_ = saved_at_, reported_at_ = saved_at_;
+  std::vector<ScoredAnswer> scored_;  // for the running score
+  Clock::time_point saved_at_ = Clock::now(), measured_at_ = saved_at_, reported_at_ = saved_at_, scored_at_{};
 };
 
 }  // namespace

@@ -10,11 +10,12 @@
 namespace winnow {
 namespace {
 
-// What an exception means for the cells it ends: a row that says so.
+// What an exception means for the cells it ends: a row that says so. libtorch's own texts go on with a backtrace after the first line.
 TrialEnd end_of(const std::exception& failure) {
+  const std::string text = failure.what();
   const auto* error = dynamic_cast<const Error*>(&failure);
   const TrialStatus status = error && error->kind() == ErrorKind::kUnsupported ? TrialStatus::kSkipped : TrialStatus::kFailed;
-  return {.status = status, .reason = dynamic_cast<const std::bad_alloc*>(&failure) ? "out of memory" : failure.what()};
+  return {.status = status, .reason = dynamic_cast<const std::bad_alloc*>(&failure) ? "out of memory" : text.substr(0, text.find('\n'))};
 }
 
 class SweepRunner {
@@ -81,6 +82,7 @@ class SweepRunner {
     if (trial.id == 0) return close(cell, trial, {});
     progress_.cell = &cell;
     progress_.examples_done = progress_.examples_total = 0;
+    progress_.score.reset();
     memory_.restart();
     std::optional<TrialEnd> end;
     try {

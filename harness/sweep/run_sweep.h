@@ -29,6 +29,7 @@ struct OpenedModel {
   std::map<std::string, double> seconds;  // load, plan, apply
   std::string plan_json;                  // empty for dense
   std::vector<Metric> metrics;            // realised sparsity and the like, recorded with every trial
+  std::function<void()> check_unchanged;            // throws if its files changed since they were read; asked when a cell ends
   std::function<std::int64_t()> device_peak_bytes;  // of the accelerator since it was asked last; empty where there is none
 };
 
@@ -54,7 +55,7 @@ struct SweepProgress {
   const Cell* cell = nullptr;
   std::size_t examples_done = 0, examples_total = 0;
   WorkCounters counters;
-  std::map<std::string, double> running_values;  // running mean of each answer value, by "filter name" ("name" where the filter is none)
+  std::optional<Metric> score;  // the task's headline over the answers so far
 };
 
 struct SweepOutcome {

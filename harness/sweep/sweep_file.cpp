@@ -34,6 +34,7 @@ class SweepReader {
     for_each("variants", [this](const std::string& path, const Json& item) { read_variant(path, item); });
     for_each("tasks", [this](const std::string& path, const Json& item) { read_task(path, item); });
     check_recorded_have_dense();
+    sweep_.file = file_.root();
     return std::move(sweep_);
   }
 

@@ -45,6 +45,7 @@ struct Sweep {
   std::string device = "cpu";
   int threads = 0;               // 0: the machine's physical cores
   std::int64_t token_budget = 8192;  // rows of one pack
+  Json file;                         // as read, with the overrides carried out
 };
 
 // Parses and checks a whole sweep file: JSON with comments, unknown keys refused, plug-ins and their settings known. Relative paths are

@@ -145,8 +145,10 @@ ProgramResult run_program(const std::vector<std::string>& command, const Program
   return result;
 }
 
+std::filesystem::path winnow_program() { return WINNOW_PROGRAM; }
+
 ProgramResult run_winnow(const std::vector<std::string>& arguments, const ProgramOptions& options) {
-  std::vector<std::string> command{WINNOW_PROGRAM};
+  std::vector<std::string> command{winnow_program().string()};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return run_program(command, options);
 }

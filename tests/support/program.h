@@ -27,7 +27,9 @@ struct ProgramResult {
   long long peak_bytes = 0;  // resident, its largest
 };
 
-// Runs the built program `winnow` with these arguments to its end.
+std::filesystem::path winnow_program();  // the built program `winnow`
+
+// Runs it with these arguments to its end.
 ProgramResult run_winnow(const std::vector<std::string>& arguments, const ProgramOptions& options = {});
 // The same for any program; command[0] is looked up in PATH.
 ProgramResult run_program(const std::vector<std::string>& command, const ProgramOptions& options = {});

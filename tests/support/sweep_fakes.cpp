@@ -96,6 +96,9 @@ OpenedModel FakeOpener::open(const ModelSpec&, const VariantSpec& variant) {
   OpenedModel model;
   model.model = std::make_unique<FakeModel>(&answered, fail_at);
   model.seconds = {{"load", 2.0}};
+  model.check_unchanged = [this] {
+    if (!changed.empty()) throw std::runtime_error(changed);
+  };
   if (!variant.steps.empty()) model.plan_json = "{\"plan\":1}";
   model.metrics = {{.name = "expert_sparsity", .value = variant.steps.empty() ? 0 : 0.5, .unit = "share"}};
   return model;

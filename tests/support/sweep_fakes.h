@@ -53,6 +53,7 @@ class FakeOpener : public ModelOpener {
   std::string cannot_open;             // sentence of the std::runtime_error that open throws
   std::string unsupported;             // … or of the Error(kUnsupported)
   std::string wrong;                   // sentence of the Error(kInput) that check throws
+  std::string changed;                 // sentence of the std::runtime_error that check_unchanged throws
   bool random_weights = false;
   std::string content = "weights";
 };

@@ -163,6 +163,13 @@ TEST(RunSweep, LeavesACellToTheProcessThatHasIt) {
   EXPECT_EQ(said, (std::vector<std::string>{"another process is running it or has just finished it", ""}));
 }
 
+TEST(RunSweep, AModelWhoseFilesChangedIsNotScored) {
+  Bench bench;
+  bench.opener.changed = "weights changed under the run";
+  EXPECT_EQ(bench.run().failed, 2u);
+  EXPECT_EQ(bench.log.trials[0].end->reason, "weights changed under the run");
+}
+
 TEST(RunSweep, TellsProgressWithTheRunningScore) {
   Bench bench(letters_sweep(R"([{"task": "letters", "limit": 2000}])"));
   SweepProgress last;
@@ -170,7 +177,8 @@ TEST(RunSweep, TellsProgressWithTheRunningScore) {
   bench.run();
   EXPECT_EQ(last.examples_total, 2000u);
   EXPECT_EQ(last.cells_total, 2u);
-  EXPECT_TRUE(last.running_values.contains("acc"));
+  ASSERT_TRUE(last.score);
+  EXPECT_EQ(last.score->name, "acc");
 }
 
 }  // namespace

@@ -1,0 +1,53 @@
+#include <CLI/App.hpp>
+#include <memory>
+
+#include "harness/app/commands.h"
+#include "harness/app/output.h"
+#include "harness/core/error.h"
+#include "harness/core/files.h"
+#include "results/report.h"
+#include "results/store.h"
+
+namespace winnow {
+namespace {
+
+struct ReportOptions {
+  std::vector<std::string> stores;
+  std::string format = "md", out;
+};
+
+std::string report_text(std::vector<Store>& stores, const std::string& format) {
+  std::vector<Trial> trials;
+  for (StoredTrial& stored : latest_of(stores)) trials.push_back(std::move(stored.trial));
+  const Leaderboard board = rank(std::move(trials));
+  return format == "md" ? report_markdown(board) : format == "csv" ? report_csv(board) : report_json(board);
+}
+
+int report(const ReportOptions& options) {
+  std::vector<Store> stores;
+  for (const std::string& file : options.stores) stores.push_back(Store::open_read_only(file));
+  const std::string text = report_text(stores, options.format);
+  if (!options.out.empty()) {
+    write_file(options.out, text);
+  } else if (options.format == "md") {
+    write_text(text);
+  } else {
+    write_output(text);
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_report_command(CLI::App& program, Invocation& invocation) {
+  const auto options = std::make_shared<ReportOptions>();
+  CLI::App* command = program.add_subcommand("report",
+                                             "Makes the leaderboard of one or more stores.\n\nExamples:\n"
+                                             "  winnow report sweep.sqlite\n  winnow report one.sqlite two.sqlite --format csv --out table.csv\n");
+  command->add_option("STORE", options->stores, "SQLite files of results; for a cell in several, the later one counts")->required();
+  command->add_option("--format", options->format, "md, csv or json")->check(CLI::IsMember({"md", "csv", "json"}))->capture_default_str();
+  command->add_option("--out", options->out, "file to write, whole or not at all; default: standard output")->type_name("FILE");
+  command->callback([options, &invocation] { invocation.action = [options] { return report(*options); }; });
+}
+
+}  // namespace winnow

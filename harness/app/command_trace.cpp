@@ -1,0 +1,49 @@
+#include <CLI/App.hpp>
+#include <memory>
+
+#include "harness/app/commands.h"
+#include "harness/app/trace.h"
+#include "harness/core/error.h"
+#include "harness/model/checkpoint.h"
+#include "harness/model/dtype.h"
+#include "harness/model/safetensors.h"
+
+namespace winnow {
+namespace {
+
+struct TraceOptions {
+  std::string model, tokens, out, dtype = "f32";
+  int generate = 0;
+};
+
+int trace(const TraceOptions& options) {
+  const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::open(find_model_folder(options.model));
+  const auto prompts = parse_token_lists(read_json_file(options.tokens), options.tokens, checkpoint->config());
+  const Model model = load_model(checkpoint->config(), checkpoint->tensors(), *checkpoint, {.dtype = scalar_type(options.dtype), .kept_experts = {}});
+  const std::map<std::string, at::Tensor> tensors = trace_model(model, prompts, options.generate);
+  std::vector<SafetensorsWriter::Entry> entries;
+  for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
+  SafetensorsWriter writer(options.out, std::move(entries), {{"format", "pt"}, {"model", checkpoint->header_sha256()}, {"dtype", options.dtype}});
+  for (const auto& [name, tensor] : tensors) writer.write(name, tensor);
+  checkpoint->check_unchanged();
+  writer.commit();
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_trace_command(CLI::App& program, Invocation& invocation) {
+  const auto options = std::make_shared<TraceOptions>();
+  CLI::App* command = program.add_subcommand("trace",
+                                             "Writes everything a model computes for given token ids: logits, hidden states, routing.\n\nExamples:\n"
+                                             "  winnow trace models/tiny --tokens ids.json --out trace.safetensors\n"
+                                             "  winnow trace org/name --tokens ids.json --out trace.safetensors --dtype bf16 --generate 16\n");
+  command->add_option("MODEL", options->model, "folder or hub name org/name[@revision]")->required();
+  command->add_option("--tokens", options->tokens, "a JSON list of lists of token ids")->required()->type_name("IDS.json");
+  command->add_option("--out", options->out, "file to write")->required()->type_name("FILE.safetensors");
+  command->add_option("--dtype", options->dtype, "to run in")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
+  command->add_option("--generate", options->generate, "tokens to generate greedily after each prompt")->check(CLI::Range(0, 1 << 20))->type_name("N");
+  command->callback([options, &invocation] { invocation.action = [options] { return trace(*options); }; });
+}
+
+}  // namespace winnow

@@ -1,0 +1,150 @@
+#include "harness/app/open_model.h"
+
+#include <ATen/ATen.h>
+
+#include <chrono>
+#include <map>
+
+#include "harness/app/plan_variant.h"
+#include "harness/core/digest.h"
+#include "harness/engine/cuda.h"
+#include "harness/engine/version.h"
+#include "harness/model/checkpoint.h"
+#include "harness/model/dtype.h"
+#include "harness/pruning/apply.h"
+#include "harness/text/engine_language_model.h"
+#include "harness/text/recorded_language_model.h"
+
+namespace winnow {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// What is known of a model once its files were looked at. One of the three kinds is there.
+struct KnownModel {
+  ModelIdentity identity;
+  std::unique_ptr<Checkpoint> checkpoint;
+  std::unique_ptr<LanguageModel> recorded;
+  std::unique_ptr<ModelConfig> random_shape;
+
+  const ModelConfig& config() const { return checkpoint ? checkpoint->config() : *random_shape; }
+};
+
+KnownModel look_at_recorded(const ModelSpec& spec) {
+  KnownModel known{.identity = {.content_sha256 = sha256_file(spec.recorded), .is_recorded = true}};
+  known.recorded = open_recorded_outputs(spec.recorded);
+  return known;
+}
+
+KnownModel look_at_random(const ModelSpec& spec) {
+  KnownModel known{.identity = {.has_random_weights = true, .engine_version = std::to_string(kEngineVersion)}};
+  known.random_shape = std::make_unique<ModelConfig>(read_model_config(spec.config));
+  known.identity.content_sha256 = sha256_hex(fmt::format("random weights, seed {}: {}", spec.seed, canonical_json(known.random_shape->original)));
+  return known;
+}
+
+KnownModel look_at_checkpoint(const ModelSpec& spec) {
+  KnownModel known{.identity = {.engine_version = std::to_string(kEngineVersion)}};
+  known.checkpoint = Checkpoint::open(find_model_folder(spec.path));
+  known.identity.tokenizer_sha256 = Tokenizer::open(known.checkpoint->folder(), known.checkpoint->config().vocabulary)->digest();
+  known.identity.content_sha256 = known.checkpoint->content_sha256();
+  return known;
+}
+
+// Hands on to a model that is kept for the next variant.
+class Borrowed : public LanguageModel {
+ public:
+  explicit Borrowed(LanguageModel& model) : model_(model) {}
+  void answer(std::span<const Request> requests, const AnswerSettings& settings, const OnResponse& on_response) override { model_.answer(requests, settings, on_response); }
+  std::vector<std::int32_t> encode(std::string_view text, Special special) const override { return model_.encode(text, special); }
+  WorkCounters counters() const override { return model_.counters(); }
+
+ private:
+  LanguageModel& model_;
+};
+
+double expert_weights(const ModelConfig& config) {
+  double count = 0;
+  for (const LayerConfig& layer : config.layers) count += 3.0 * static_cast<double>(config.hidden) * static_cast<double>(layer.expert_width) * static_cast<double>(layer.experts);
+  return count;
+}
+
+std::vector<Metric> size_metrics(const ModelConfig& before, const ModelConfig& after) {
+  const double experts_before = expert_weights(before);
+  std::vector<Metric> metrics = {{.name = "parameters", .value = static_cast<double>(after.parameters()), .unit = "parameters", .higher_is_better = false, .count = 1}};
+  if (experts_before > 0) {
+    metrics.push_back({.name = "expert_sparsity", .value = 1 - expert_weights(after) / experts_before, .unit = "share", .higher_is_better = true, .count = 1});
+  }
+  return metrics;
+}
+
+at::Device device_of(const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  const at::Device first = open_cuda();
+  const at::Device named(name);
+  if (!named.has_index()) return first;
+  if (static_cast<std::size_t>(named.index()) >= at::getNumGPUs()) throw unsupported_error("device {}: this machine has {} GPUs, counted from 0", name, at::getNumGPUs());
+  return named;
+}
+
+class Opener : public ModelOpener {
+ public:
+  explicit Opener(const OpenerOptions& options) : options_(options), device_(device_of(options.device)) {}
+
+  ModelIdentity identify(const ModelSpec& spec) override { return known(spec).identity; }
+
+  void check(const ModelSpec& spec, const VariantSpec& variant) override {
+    const KnownModel& model = known(spec);
+    if (!model.recorded) check_steps(variant, model.config());
+  }
+
+  OpenedModel open(const ModelSpec& spec, const VariantSpec& variant) override {
+    KnownModel& model = known(spec);
+    OpenedModel opened;
+    if (model.recorded) {
+      opened.model = std::make_unique<Borrowed>(*model.recorded);
+      return opened;
+    }
+    WINNOW_CHECK(model.checkpoint);
+    Checkpoint& checkpoint = *model.checkpoint;
+    const Clock::time_point began = Clock::now();
+    const PrunePlan plan = plan_variant(variant, checkpoint.config(), checkpoint.tensors(), checkpoint, checkpoint.header_sha256());
+    const Clock::time_point planned = Clock::now();
+    const PrunedCheckpoint pruned = apply_plan(plan, checkpoint.config(), checkpoint.tensors(), checkpoint);
+    Model loaded = load_model(pruned.config, pruned.tensors, *pruned.weights, {.dtype = scalar_type(spec.dtype), .device = device_, .kept_experts = {}});
+    std::unique_ptr<Tokenizer> tokenizer = Tokenizer::open(checkpoint.folder(), checkpoint.config().vocabulary);
+    opened.bos_id = tokenizer->bos_id();
+    opened.model = make_engine_language_model(std::move(loaded), std::move(tokenizer), {.token_budget = options_.token_budget});
+    opened.seconds["load"] = seconds_since(planned);
+    if (!variant.steps.empty()) {
+      opened.seconds["plan"] = std::chrono::duration<double>(planned - began).count();
+      opened.plan_json = canonical_json(plan_to_json(plan));
+    }
+    opened.metrics = size_metrics(checkpoint.config(), pruned.config);
+    opened.check_unchanged = [&checkpoint] { checkpoint.check_unchanged(); };
+    return opened;
+  }
+
+ private:
+  KnownModel& known(const ModelSpec& spec) {
+    const auto found = known_.find(spec.name);
+    if (found != known_.end()) return found->second;
+    try {
+      return known_.emplace(spec.name, !spec.recorded.empty() ? look_at_recorded(spec) : !spec.config.empty() ? look_at_random(spec) : look_at_checkpoint(spec)).first->second;
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("model '{}': {}", spec.name, error.what()));
+    }
+  }
+
+  OpenerOptions options_;
+  at::Device device_;
+  std::map<std::string, KnownModel> known_;
+};
+
+}  // namespace
+
+std::unique_ptr<ModelOpener> make_model_opener(const OpenerOptions& options) { return std::make_unique<Opener>(options); }
+
+}  // namespace winnow

@@ -1,0 +1,19 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "harness/sweep/run_sweep.h"
+
+namespace winnow {
+
+struct OpenerOptions {
+  std::string device = "cpu";
+  std::int64_t token_budget = 8192;
+};
+
+// Models of a sweep: checkpoints, recorded outputs, shapes with random weights. Each is looked at (headers, tokenizer, digests) once, however
+// often it is opened.
+std::unique_ptr<ModelOpener> make_model_opener(const OpenerOptions& options);
+
+}  // namespace winnow

@@ -1,0 +1,15 @@
+#pragma once
+#include <string_view>
+
+namespace winnow {
+
+// Data, to standard output as it is, whole. A reader that has gone away is no fault; a full disk is an Error(kInput).
+void write_output(std::string_view bytes);
+
+// Data meant for eyes: the same through printable().
+void write_text(std::string_view text);
+
+// Talk: a line on standard error, printable.
+void say(std::string_view line);
+
+}  // namespace winnow

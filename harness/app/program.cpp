@@ -1,0 +1,107 @@
+#include "harness/app/program.h"
+
+#include <c10/util/Exception.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <csignal>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "harness/app/commands.h"
+#include "harness/app/output.h"
+#include "harness/core/settings.h"
+#include "harness/core/terminal.h"
+
+namespace winnow {
+namespace {
+
+constexpr const char* kPurpose =
+    "Winnow prunes Mixture-of-Experts language models and measures what that does.\n"
+    "\nExamples:\n  winnow run sweep.json\n  winnow report sweep.sqlite --format csv --out table.csv\n";
+
+constexpr std::size_t kMaxSentence = 4000;
+
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kUsage: return kExitUsage;
+    case ErrorKind::kInput: return kExitInput;
+    case ErrorKind::kUnsupported: return kExitUnsupported;
+  }
+  return kExitBug;
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+int tell(const std::string& sentence, int code) {
+  say("winnow: " + one_line(sentence, kMaxSentence));
+  return code;
+}
+
+void refuse_unknown_verb(const CLI::App& program, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : program.get_subcommands(nullptr)) verbs.push_back(verb->get_name());
+  for (const std::string& verb : verbs) {
+    if (verb == argv[1]) return;
+  }
+  const std::string near = nearest_name(argv[1], verbs);
+  throw usage_error("there is no command '{}'{}; there are: {}", argv[1], near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(verbs, ", "));
+}
+
+// CLI11 has exit codes of its own, from 100 on.
+int parse(CLI::App& program, int argc, char** argv) {
+  try {
+    refuse_unknown_verb(program, argc, argv);
+    program.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {  // --help, --version
+    std::string text = wanted.what() + std::string("\n");
+    if (dynamic_cast<const CLI::CallForHelp*>(&wanted) || dynamic_cast<const CLI::CallForAllHelp*>(&wanted)) text = program.help();
+    write_output(text);
+    return kExitOk;
+  } catch (const CLI::ParseError& error) {
+    const std::vector<CLI::App*> chosen = program.get_subcommands();
+    return tell(fmt::format("{}; see winnow {}--help", first_line(error.what()), chosen.empty() ? "" : chosen.front()->get_name() + " "), kExitUsage);
+  }
+  return -1;
+}
+
+int run(int argc, char** argv) {
+  CLI::App program(kPurpose, "winnow");
+  program.require_subcommand(1);
+  program.set_version_flag("--version", version_text, "commit, libtorch and devices");
+  Invocation invocation{.command_line = {argv, argv + argc}, .action = {}};
+  add_run_command(program, invocation);
+  add_validate_command(program, invocation);
+  add_report_command(program, invocation);
+  add_list_command(program, invocation);
+  add_inspect_command(program, invocation);
+  add_trace_command(program, invocation);
+  add_tokenize_command(program, invocation);
+  add_requests_command(program, invocation);
+  const int parsed = parse(program, argc, argv);
+  return parsed >= 0 ? parsed : invocation.action();
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(argc, argv);
+  } catch (const Error& error) {
+    return tell(error.what(), exit_code(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return tell("out of memory", kExitSomeFailed);
+  } catch (const c10::Error& error) {
+    return tell("libtorch: " + first_line(error.what_without_backtrace()), kExitBug);
+  } catch (const std::logic_error& bug) {
+    return tell(std::string("this is a bug: ") + bug.what(), kExitBug);
+  } catch (const std::exception& failure) {
+    return tell(failure.what(), kExitBug);
+  }
+}
+
+}  // namespace winnow

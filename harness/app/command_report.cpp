@@ -5,6 +5,7 @@
 #include "harness/app/output.h"
 #include "harness/core/error.h"
 #include "harness/core/files.h"
+#include "results/lm_eval_export.h"
 #include "results/report.h"
 #include "results/store.h"
 
@@ -26,6 +27,12 @@ std::string report_text(std::vector<Store>& stores, const std::string& format) {
 int report(const ReportOptions& options) {
   std::vector<Store> stores;
   for (const std::string& file : options.stores) stores.push_back(Store::open_read_only(file));
+  if (options.format == "lm-eval") {
+    if (options.out.empty()) throw usage_error("--format lm-eval writes a folder of files; name it with --out DIR");
+    const std::vector<std::filesystem::path> files = export_lm_eval(stores, options.out);
+    say(fmt::format("winnow: {} files written below {}", files.size(), options.out));
+    return kExitOk;
+  }
   const std::string text = report_text(stores, options.format);
   if (!options.out.empty()) {
     write_file(options.out, text);
@@ -43,10 +50,10 @@ void add_report_command(CLI::App& program, Invocation& invocation) {
   const auto options = std::make_shared<ReportOptions>();
   CLI::App* command = program.add_subcommand("report",
                                              "Makes the leaderboard of one or more stores.\n\nExamples:\n"
-                                             "  winnow report sweep.sqlite\n  winnow report one.sqlite two.sqlite --format csv --out table.csv\n");
+                                             "  winnow report one.sqlite two.sqlite --format csv --out table.csv\n  winnow report sweep.sqlite --format lm-eval --out results\n");
   command->add_option("STORE", options->stores, "SQLite files of results; for a cell in several, the later one counts")->required();
-  command->add_option("--format", options->format, "md, csv or json")->check(CLI::IsMember({"md", "csv", "json"}))->capture_default_str();
-  command->add_option("--out", options->out, "file to write, whole or not at all; default: standard output")->type_name("FILE");
+  command->add_option("--format", options->format, "md, csv, json, or lm-eval: that harness's result and sample files")->check(CLI::IsMember({"md", "csv", "json", "lm-eval"}))->capture_default_str();
+  command->add_option("--out", options->out, "file to write, whole or not at all; default: standard output; with lm-eval a folder")->type_name("FILE|DIR");
   command->callback([options, &invocation] { invocation.action = [options] { return report(*options); }; });
 }
 

@@ -52,6 +52,25 @@ TEST(Run, PrintsTheLeaderboardAndAgainDoesNothingAndOneMoreTaskRunsJustThat) {
   EXPECT_THAT(more.output, HasSubstr("| gsm8k limit=2 max_new_tokens=4 shots=0 ("));
 }
 
+TEST(Report, WritesEveryFormat) {
+  const SampleSweep sweep(R"([{"task": "gsm8k", "shots": 0, "limit": 2, "max_new_tokens": 4}])");
+  ASSERT_EQ(sweep.run().exit_code, 0);
+  const std::string store = sweep.store().string();
+  const std::string file = (sweep.folder() / "table").string();
+  for (const char* format : {"md", "csv", "json"}) {
+    const ProgramResult shown = test::run_winnow({"report", store, "--format", format});
+    EXPECT_EQ(shown.exit_code, 0) << shown.errors;
+    EXPECT_EQ(test::run_winnow({"report", store, "--format", format, "--out", file}).exit_code, 0);
+    EXPECT_EQ(test::read_text(file), shown.output);
+  }
+  EXPECT_EQ(test::run_winnow({"report", store, "--format", "lm-eval"}).exit_code, 2);
+  const std::filesystem::path folder = sweep.folder() / "lm-eval";
+  EXPECT_EQ(test::run_winnow({"report", store, "--format", "lm-eval", "--out", folder.string()}).exit_code, 0);
+  int samples = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) samples += entry.path().filename().string().starts_with("samples_gsm8k_");
+  EXPECT_EQ(samples, 2);
+}
+
 TEST(Run, KeepsWhatATrialWasRunWith) {
   const SampleSweep sweep(R"([{"task": "gsm8k", "shots": 0, "limit": 2, "max_new_tokens": 4}])");
   ASSERT_EQ(sweep.run().exit_code, 0);

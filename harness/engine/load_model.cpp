@@ -82,8 +82,12 @@ class Loader {
     return position != kept.end() && *position == spec.expert ? position - kept.begin() : -1;
   }
 
-  // A copy of our own: the stored tensor may lie in a mapped file.
-  at::Tensor own(const at::Tensor& stored) const { return own_as(stored, options_.dtype); }
+  // A copy of our own, since the stored tensor may lie in a mapped file. What is given away is not copied: malloc cannot use an aligned block's
+  // hole for the next one of the same size, so the holes would come to a second model.
+  at::Tensor own(const at::Tensor& stored) const {
+    if (source_.gives_away() && stored.scalar_type() == options_.dtype && stored.device() == options_.device && stored.is_contiguous()) return stored;
+    return own_as(stored, options_.dtype);
+  }
   at::Tensor own_as(const at::Tensor& stored, at::ScalarType dtype) const {
     return stored.to(at::TensorOptions(options_.device).dtype(dtype), /*non_blocking=*/false, /*copy=*/true).contiguous();
   }

@@ -46,6 +46,8 @@ class RandomWeights : public WeightSource {
     return tensor;
   }
 
+  bool gives_away() const override { return true; }
+
   std::uint64_t bytes_read() const override { return bytes_read_; }
 
  private:

@@ -17,6 +17,9 @@ class WeightSource {
   // Throws Error(kInput) naming the tensor where it holds NaN or infinity.
   virtual at::Tensor read(const TensorSpec& spec) = 0;
 
+  // Whether what read() returns is memory of its own, which the caller may keep instead of copying.
+  virtual bool gives_away() const { return false; }
+
   // The caller is done with it: its file pages may leave memory.
   virtual void release(const TensorSpec& /*spec*/) {}
 

@@ -25,6 +25,7 @@ class WideWeights : public WeightSource {
     return tensor;
   }
   std::uint64_t bytes_read() const override { return 0; }
+  bool gives_away() const override { return true; }
   const std::vector<std::string>& names_read() const { return read_; }
 
  private:

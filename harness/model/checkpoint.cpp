@@ -127,7 +127,9 @@ class FolderCheckpoint : public Checkpoint {
   // config.json and what else decides how the model runs.
   std::vector<fs::path> json_files() const {
     std::vector<fs::path> paths = {folder_ / "config.json"};
-    if (fs::exists(folder_ / "generation_config.json")) paths.push_back(folder_ / "generation_config.json");
+    for (const char* name : {"generation_config.json", kExportedPlan}) {
+      if (fs::exists(folder_ / name)) paths.push_back(folder_ / name);
+    }
     return paths;
   }
 

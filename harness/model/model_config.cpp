@@ -1,6 +1,7 @@
 #include "harness/model/checkpoint.h"
 #include "harness/model/config_fields.h"
 #include "harness/model/json_file.h"
+#include "harness/model/weight_files.h"
 
 namespace winnow {
 namespace {
@@ -49,6 +50,25 @@ void read_generation_config(const Json& json, ModelConfig& config) {
   }
 }
 
+void read_skip_thresholds(const Json& json, ModelConfig& config) {
+  const ConfigFields fields(json);
+  const Json layers = fields.has("layers") ? fields.raw("layers") : Json::array();
+  if (!layers.is_array()) throw input_error("'layers' is {}; expected a list", quoted(layers));
+  for (const Json& layer : layers) {
+    const ConfigFields of_layer(layer, "layers.");
+    const std::optional<double> beta = of_layer.find_number("beta", 0, 1e9);
+    if (!beta) continue;
+    const std::int64_t number = of_layer.integer("layer", {0, static_cast<std::int64_t>(config.layers.size()) - 1});
+    if (config.layers[number].mlp != LayerConfig::Mlp::kMoe) throw input_error("'layers.beta' is set for layer {}, which has no experts to skip", number);
+    config.layers[number].skip_beta = beta;
+  }
+}
+
+bool is_there(const fs::path& path) {  // a dangling link is there
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
+}
+
 }  // namespace
 
 ModelConfig read_model_config(const fs::path& path) {
@@ -61,9 +81,14 @@ ModelConfig read_model_config(const fs::path& path) {
     return Registry<Family>::instance().make(family.name)->read(json);
   });
   const fs::path generation = file.parent_path() / "generation_config.json";
-  if (fs::symlink_status(generation, ignored).type() != fs::file_type::not_found) {
+  if (is_there(generation)) {
     const Json generation_json = read_folder_json(generation);
     in_file(generation, [&] { read_generation_config(generation_json, config); });
+  }
+  const fs::path plan = file.parent_path() / kExportedPlan;
+  if (is_there(plan)) {
+    const Json plan_json = read_folder_json(plan);
+    in_file(plan, [&] { read_skip_thresholds(plan_json, config); });
   }
   return config;
 }

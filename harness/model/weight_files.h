@@ -22,5 +22,8 @@ std::vector<WeightFile> open_weight_files(const std::filesystem::path& folder);
 
 inline constexpr const char* kSingleWeightFile = "model.safetensors";
 inline constexpr const char* kWeightIndex = "model.safetensors.index.json";
+// The plan that a model was pruned with, written beside its weights by an export. It decides how the model runs by its skip thresholds
+// ("layers": [{"layer", "beta"}]), which config.json has no place for; everything else of it is in the weights already.
+inline constexpr const char* kExportedPlan = "winnow_plan.json";
 
 }  // namespace winnow

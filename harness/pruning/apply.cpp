@@ -82,6 +82,10 @@ class PrunedWeights : public WeightSource {
 
   std::uint64_t bytes_read() const override { return source_.bytes_read(); }
 
+  const TensorSpec& origin(const TensorSpec& spec) const {
+    return before(spec.role, spec.layer, spec.expert < 0 ? -1 : origins_[spec.layer][spec.expert].members.front());
+  }
+
  private:
   const TensorSpec& before(Role role, int layer, int expert) const {
     const auto position = before_.find({role, layer, expert});
@@ -149,7 +153,9 @@ PrunedCheckpoint apply_plan(const PrunePlan& plan, const ModelConfig& config, co
   check_plan(plan, config);
   PrunedCheckpoint pruned{.config = pruned_config(plan, config)};
   pruned.tensors = Registry<Family>::instance().make(config.family)->tensors(pruned.config);
-  pruned.weights = std::make_unique<PrunedWeights>(plan, config, tensors, source);
+  auto weights = std::make_unique<PrunedWeights>(plan, config, tensors, source);
+  for (const TensorSpec& tensor : pruned.tensors) pruned.origins.push_back(weights->origin(tensor));
+  pruned.weights = std::move(weights);
   return pruned;
 }
 

@@ -12,6 +12,7 @@ namespace winnow {
 struct PrunedCheckpoint {
   ModelConfig config;
   std::vector<TensorSpec> tensors;
+  std::vector<TensorSpec> origins;  // of each of `tensors`: the tensor before the plan that it is made of, the first of several
   std::unique_ptr<WeightSource> weights;
 };
 PrunedCheckpoint apply_plan(const PrunePlan& plan, const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source);

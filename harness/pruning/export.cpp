@@ -35,7 +35,8 @@ fs::path checked_target(const fs::path& folder, const fs::path& source) {
   }
   if (!fs::is_directory(target.parent_path())) throw input_error("{}: the folder {} is not there; make it first", shown(folder), shown(target.parent_path()));
   if (fs::exists(target) && !fs::is_directory(target)) throw input_error("{}: is a file; name a folder that is not there yet", shown(folder));
-  if (fs::exists(target) && !fs::is_empty(target)) throw input_error("{}: is not empty; name a folder that is not there yet, or remove what is in it", shown(folder));
+  if (fs::exists(target) && !fs::is_empty(target))
+    throw input_error("{}: is not empty; name a folder that is not there yet, or remove what is in it", shown(folder));
   return target;
 }
 
@@ -121,7 +122,8 @@ void copy_files(const fs::path& from, const fs::path& to, const std::vector<std:
 
 // Each tensor of the pruned model in the dtype that its origin is stored in.
 std::vector<SafetensorsWriter::Entry> entries_of(const Checkpoint& source, const PrunedCheckpoint& pruned) {
-  const std::vector<TensorPlace> places = place_tensors(source.folder(), source.config(), source.family(), source.tensors(), open_weight_files(source.folder()));
+  const std::vector<TensorPlace> places =
+      place_tensors(source.folder(), source.config(), source.family(), source.tensors(), open_weight_files(source.folder()));
   std::map<std::string, std::string> stored;
   for (std::size_t i = 0; i < places.size(); ++i) stored.emplace(source.tensors()[i].name, places[i].dtype);
   std::vector<SafetensorsWriter::Entry> entries;
@@ -159,13 +161,15 @@ std::vector<Shard> plan_shards(const std::vector<SafetensorsWriter::Entry>& entr
 at::Tensor as_stored(const at::Tensor& tensor, const SafetensorsWriter::Entry& entry) {
   if (tensor.scalar_type() == entry.dtype) return tensor;
   at::Tensor rounded = tensor.to(entry.dtype);
-  if (!rounded.isfinite().all().item<bool>()) throw input_error("plan: {} has values that {} cannot hold, the dtype it is stored in", entry.name, c10::toString(entry.dtype));
+  if (!rounded.isfinite().all().item<bool>())
+    throw input_error("plan: {} has values that {} cannot hold, the dtype it is stored in", entry.name, c10::toString(entry.dtype));
   return rounded;
 }
 
 void write_shard(const fs::path& folder, const Shard& shard, const PrunedCheckpoint& pruned, const std::vector<SafetensorsWriter::Entry>& entries,
                  const std::function<void(std::uint64_t bytes)>& on_written) {
-  SafetensorsWriter writer(folder / shard.name, {entries.begin() + static_cast<std::ptrdiff_t>(shard.first), entries.begin() + static_cast<std::ptrdiff_t>(shard.end)});
+  SafetensorsWriter writer(folder / shard.name,
+                           {entries.begin() + static_cast<std::ptrdiff_t>(shard.first), entries.begin() + static_cast<std::ptrdiff_t>(shard.end)});
   for (std::size_t i = shard.first; i < shard.end; ++i) {
     writer.write(entries[i].name, as_stored(pruned.weights->read(pruned.tensors[i]), entries[i]));
     pruned.weights->release(pruned.tensors[i]);
@@ -196,8 +200,10 @@ std::optional<Json> changed_config(const Checkpoint& source, const std::vector<s
   const auto short_of = std::ranges::find_if(counts, [&](std::int64_t count) { return count > 0 && count < per_token; });
   if (short_of == counts.end()) return config;
   if (std::ranges::any_of(counts, [&](std::int64_t count) { return count > 0 && count != *short_of; })) {
-    throw unsupported_error("plan: layer {} keeps {} experts and others more, but '{}' is {} for all layers of a config.json; run the plan itself, or plan at least {} in each layer",
-                            short_of - counts.begin(), *short_of, kExpertsPerToken, per_token, per_token);
+    throw unsupported_error(
+        "plan: layer {} keeps {} experts and others more, but '{}' is {} for all layers of a config.json; run the plan itself, or plan at least {} in each "
+        "layer",
+        short_of - counts.begin(), *short_of, kExpertsPerToken, per_token, per_token);
   }
   config[kExpertsPerToken] = *short_of;
   return config;
@@ -228,7 +234,8 @@ void check_room(const fs::path& target, std::uint64_t bytes) {
 ExportSummary export_checkpoint(Checkpoint& source, const PrunePlan& plan, const fs::path& folder, const ExportOptions& options) {
   const fs::path target = checked_target(folder, source.folder());
   if (plan.model != source.header_sha256()) {
-    throw input_error("plan: it was made for the model with header digest {:.12}, {} has {:.12}; plan this model anew", plan.model, shown(source.folder()), source.header_sha256());
+    throw input_error("plan: it was made for the model with header digest {:.12}, {} has {:.12}; plan this model anew", plan.model, shown(source.folder()),
+                      source.header_sha256());
   }
   const PrunedCheckpoint pruned = apply_plan(plan, source.config(), source.tensors(), source);
   const std::vector<std::int64_t> counts = expert_counts(pruned.config);

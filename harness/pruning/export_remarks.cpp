@@ -31,13 +31,16 @@ std::vector<std::string> export_remarks(const PrunePlan& plan, const ModelConfig
   std::vector<std::string> remarks = {loading_remark(pruned)};
   const auto skipping = std::ranges::count_if(pruned.layers, [](const LayerConfig& layer) { return layer.skip_beta.has_value(); });
   if (skipping > 0) {
-    remarks.push_back(fmt::format("{} layers skip experts by thresholds, which stand in winnow_plan.json: Winnow skips; transformers does not and computes every chosen expert",
-                                  skipping));
+    remarks.push_back(fmt::format(
+        "{} layers skip experts by thresholds, which stand in winnow_plan.json: Winnow skips; transformers does not and computes every chosen expert",
+        skipping));
   }
-  if (has_shared_experts(pruned)) remarks.emplace_back("merged experts that share storage in Winnow are written out at each of their places: the folder is as large as before");
+  if (has_shared_experts(pruned))
+    remarks.emplace_back("merged experts that share storage in Winnow are written out at each of their places: the folder is as large as before");
   if (!plan.mask_bits.empty()) remarks.emplace_back("masked weights are zeros in dense tensors: neither smaller nor faster");
   const bool has_new_values = !plan.weights.empty() || std::ranges::any_of(plan.layers, [](const LayerPlan& layer) { return !layer.merges.empty(); });
-  if (has_new_values && before.dtype != "f32") remarks.push_back(fmt::format("merged and updated weights are rounded to {}, the dtype of the model", before.dtype));
+  if (has_new_values && before.dtype != "f32")
+    remarks.push_back(fmt::format("merged and updated weights are rounded to {}, the dtype of the model", before.dtype));
   return remarks;
 }
 

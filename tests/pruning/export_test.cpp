@@ -115,7 +115,8 @@ TEST(Export, WritesShardsOfAtMostTheSizeGiven) {
   const std::vector<int> kept = {1, 2, 5, 7};
   const PrunePlan plan = everywhere(*source, {.kept = kept});
   std::vector<double> shares;
-  const ExportSummary summary = export_checkpoint(*source, plan, folder / "out", {.shard_bytes = 20'000, .on_progress = [&](double share) { shares.push_back(share); }});
+  const ExportSummary summary =
+      export_checkpoint(*source, plan, folder / "out", {.shard_bytes = 20'000, .on_progress = [&](double share) { shares.push_back(share); }});
   ASSERT_GT(summary.weight_files.size(), 2U);
   EXPECT_EQ(summary.weight_files.front(), fmt::format("model-00001-of-{:05}.safetensors", summary.weight_files.size()));
   std::uint64_t total = 0;
@@ -164,7 +165,8 @@ TEST(Export, WritesUnequalCountsPerLayer) {
   const Json config = read_json_file(folder / "out" / "config.json");
   EXPECT_EQ(config.at("num_local_experts"), 5);
   EXPECT_EQ(config.at("per_layer_config"), Json::parse(R"({"2": {"num_local_experts": 2}})"));
-  EXPECT_THAT(summary.remarks.front(), testing::HasSubstr("2 to 5 experts, which config.json says in 'per_layer_config': Winnow loads the folder; transformers does not"));
+  EXPECT_THAT(summary.remarks.front(),
+              testing::HasSubstr("2 to 5 experts, which config.json says in 'per_layer_config': Winnow loads the folder; transformers does not"));
   EXPECT_TRUE(run(*Checkpoint::open(folder / "out")).equal(run(*source, plan)));
 }
 
@@ -313,7 +315,8 @@ TEST(Export, LeavesNothingBehindWhereItFails) {
   const auto stop = [&](double) {
     if (++calls == 20) throw std::runtime_error("full");
   };
-  EXPECT_THROW(export_checkpoint(*source, everywhere(*source, {.kept = {0, 1}}), folder / "out", {.shard_bytes = 10'000, .on_progress = stop}), std::runtime_error);
+  EXPECT_THROW(export_checkpoint(*source, everywhere(*source, {.kept = {0, 1}}), folder / "out", {.shard_bytes = 10'000, .on_progress = stop}),
+               std::runtime_error);
   EXPECT_EQ(calls, 20);
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }

@@ -14,7 +14,8 @@ std::string loading_remark(const ModelConfig& pruned) {
     fewest = fewest == 0 ? layer.experts : std::min(fewest, layer.experts);
     most = std::max(most, layer.experts);
   }
-  if (fewest == most) return fmt::format("every MoE layer has {} experts: Winnow, transformers and engines that read its layout load the folder", most);
+  if (fewest == most)
+    return fmt::format("every MoE layer has {} expert{}: Winnow, transformers and engines that read its layout load the folder", most, most == 1 ? "" : "s");
   return fmt::format(
       "MoE layers have {} to {} experts, which config.json says in 'per_layer_config': Winnow loads the folder; transformers does not build layers of "
       "different sizes, and engines that follow it cannot load it",

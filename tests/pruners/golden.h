@@ -13,6 +13,7 @@
 #include "harness/engine/forward.h"
 #include "harness/model/checkpoint.h"
 #include "harness/model/safetensors.h"
+#include "harness/pruning/plan_files.h"
 #include "harness/core/files.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"

@@ -84,11 +84,12 @@ int run(const RunOptions& options) {
   const Sweep sweep = options.sweep.read();
   const int threads = sweep.threads > 0 ? sweep.threads : usable_cores();
   at::set_num_threads(threads);
-  const std::unique_ptr<ModelOpener> opener = make_model_opener({.device = sweep.device, .token_budget = sweep.token_budget});
   const std::unique_ptr<DatasetSource> datasets = options.sweep.open_data();
+  const std::filesystem::path file = store_file(options, sweep);
+  const std::unique_ptr<ModelOpener> opener = make_model_opener(
+      {.device = sweep.device, .token_budget = sweep.token_budget, .datasets = datasets.get(), .cache = std::filesystem::path(file).replace_extension(".cache")});
   const std::vector<Cell> cells = expand(sweep, *opener, *datasets);
   check_variants(sweep, *opener);
-  const std::filesystem::path file = store_file(options, sweep);
   if (options.dry_run) return dry_run(file, cells);
 
   Store store = Store::open(file);

@@ -19,6 +19,8 @@ void add_inspect_command(CLI::App& program, Invocation& invocation);
 void add_trace_command(CLI::App& program, Invocation& invocation);
 void add_tokenize_command(CLI::App& program, Invocation& invocation);
 void add_requests_command(CLI::App& program, Invocation& invocation);
+void add_plan_command(CLI::App& program, Invocation& invocation);
+void add_calibrate_command(CLI::App& program, Invocation& invocation);
 void add_report_command(CLI::App& program, Invocation& invocation);
 
 // The text of --version: version, commit, libtorch, devices.

@@ -2,9 +2,14 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <memory>
 #include <numeric>
 
 #include "harness/api/pruner.h"
+#include "harness/core/digest.h"
+#include "harness/core/regex.h"
+#include "harness/pruning/plan_files.h"
 
 namespace winnow {
 namespace {
@@ -70,7 +75,107 @@ Json describe(const StepSpec& step, const Registered<Pruner>& pruner) {
   return described;
 }
 
+constexpr std::int64_t kFewTokens = 32;  // an expert's statistics over fewer tokens say little
+
+std::int64_t experts_with_few_tokens(const CalibrationStats& stats) {
+  std::int64_t count = 0;
+  for (const LayerStats& layer : stats.layers) count += layer.count.defined() ? (layer.count < kFewTokens).sum().item<std::int64_t>() : 0;
+  return count;
+}
+
+// Statistics of one model as some steps left it, remembered while a step plans, and in the cache folder.
+class StatsOf {
+ public:
+  StatsOf(const PlanRequest& request, const PrunePlan& so_far, const PrunedCheckpoint& current) : request_(request), current_(current) {
+    if (request.cache.empty() || request.calibration == nullptr) return;
+    key_ = sha256_hex(canonical_json({{"plan", plan_to_json(so_far)}, {"tokens", request.calibration->sha256()}, {"dtype", c10::toString(request.walk.dtype)}, {"model", request.model_sha256}}));
+  }
+
+  CalibrationStats observe(const std::set<Observed>& what) {
+    for (const auto& [observed, stats] : known_) {
+      if (std::ranges::includes(observed, what)) return stats;
+    }
+    const std::filesystem::path file = file_of(what);
+    if (!file.empty() && std::filesystem::exists(file)) return known_.emplace_back(what, read_stats(file)).second;
+    LayerWalk walk(current_.config, current_.tensors, *current_.weights, *request_.calibration, request_.walk);
+    CalibrationStats stats = collect_stats(walk, current_.config, current_.tensors, what);
+    if (!file.empty()) write_stats(file, stats, {{"model", request_.model_sha256}});
+    return known_.emplace_back(what, std::move(stats)).second;
+  }
+
+ private:
+  std::filesystem::path file_of(const std::set<Observed>& what) const {
+    if (key_.empty()) return {};
+    std::string name = key_.substr(0, 24);
+    for (const Observed observed : what) name += fmt::format("-{}", static_cast<int>(observed));
+    return request_.cache / ("stats-" + name + ".safetensors");
+  }
+
+  const PlanRequest& request_;
+  const PrunedCheckpoint& current_;
+  std::string key_;
+  std::vector<std::pair<std::set<Observed>, CalibrationStats>> known_;
+};
+
+std::filesystem::path cached_plan_file(const PlanRequest& request) {
+  if (request.cache.empty() || request.steps.empty()) return {};
+  Json steps = Json::array();
+  for (const StepSpec& step : request.steps) {
+    if (step.settings.contains("file")) return {};  // is a plan file already
+    steps.push_back(describe(step, Registry<Pruner>::instance().find(step.pruner)));
+  }
+  const Json key = {{"steps", steps}, {"total_sparsity", request.total_sparsity.value_or(-1)}, {"scope", request.scope}, {"leave_out", request.leave_out}, {"model", request.model_sha256},
+                    {"tokens", request.calibration ? request.calibration->sha256() : ""}, {"dtype", c10::toString(request.walk.dtype)}};
+  return request.cache / ("plan-" + sha256_hex(canonical_json(key)).substr(0, 24) + ".json");
+}
+
+// A layer whose router the variant's patterns name keeps its experts.
+void leave_layers_out(const PlanRequest& request, const PrunedCheckpoint& current, PrunePlan& decided) {
+  if (!request.is_left_out) return;
+  for (const TensorSpec& tensor : current.tensors) {
+    if (tensor.role != Role::kRouter || !request.is_left_out(tensor)) continue;
+    std::erase_if(decided.layers, [&](const LayerPlan& layer) { return layer.layer == tensor.layer; });
+  }
+}
+
+PrunePlan plan_step(const PlanRequest& request, const StepSpec& step, const PrunePlan& so_far) {
+  const Registered<Pruner>& registered = Registry<Pruner>::instance().find(step.pruner);
+  const std::unique_ptr<Pruner> pruner = Registry<Pruner>::instance().make(step.pruner, step.settings);
+  const PrunedCheckpoint current = apply_plan(so_far, request.config, request.tensors, request.weights);
+  pruner->check(current.config);
+  StatsOf stats(request, so_far, current);
+  PruneInputs inputs{.config = current.config, .tensors = current.tensors, .weights = *current.weights, .model_sha256 = request.model_sha256, .steps_before = so_far.steps};
+  inputs.calibration = request.calibration;
+  inputs.walk = request.walk;
+  inputs.scope = request.scope;
+  inputs.is_left_out = request.is_left_out;
+  inputs.on_progress = request.on_progress;
+  if (pruner->target() == Pruner::Target::kWeights) inputs.sparsity = sparsity_left(request, current);
+  inputs.observe = [&](const std::set<Observed>& what) { return stats.observe(what); };
+  PrunePlan decided = pruner->plan(inputs);
+  if (pruner->target() == Pruner::Target::kExperts) leave_layers_out(request, current, decided);
+  Json described = describe(step, registered);
+  for (const Json& note : decided.steps) described.update(note);
+  if (pruner->calibrates()) described["experts_with_few_tokens"] = experts_with_few_tokens(stats.observe({Observed::kCounts}));
+  if (!decided.masks.empty()) described["note"] = "zeros in dense kernels: the pruned weights are neither smaller in memory nor faster";
+  decided.steps = {std::move(described)};
+  check_plan(decided, current.config);
+  return decided;
+}
+
 }  // namespace
+
+PlanRequest request_plan(const VariantSpec& variant, const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& weights, const std::string& model_sha256) {
+  PlanRequest request{.config = config, .tensors = tensors, .weights = weights, .model_sha256 = model_sha256, .steps = variant.steps};
+  request.total_sparsity = variant.total_sparsity;
+  request.scope = variant.scope;
+  request.leave_out = variant.leave_out;
+  if (variant.leave_out.empty()) return request;
+  auto patterns = std::make_shared<std::vector<Regex>>();
+  for (const std::string& pattern : variant.leave_out) patterns->emplace_back(pattern);
+  request.is_left_out = [patterns](const TensorSpec& tensor) { return std::ranges::any_of(*patterns, [&](const Regex& pattern) { return pattern.search(tensor.name).has_value(); }); };
+  return request;
+}
 
 void check_steps(const std::vector<StepSpec>& steps, const ModelConfig& config, bool has_calibration) {
   bool weights_changed = false;
@@ -86,33 +191,14 @@ void check_steps(const std::vector<StepSpec>& steps, const ModelConfig& config, 
 
 PrunePlan make_plan(const PlanRequest& request) {
   check_steps(request.steps, request.config, request.calibration != nullptr);
-  PrunePlan plan{.model = request.model_sha256, .total_sparsity = request.total_sparsity};
-  for (const StepSpec& step : request.steps) {
-    const Registered<Pruner>& registered = Registry<Pruner>::instance().find(step.pruner);
-    const std::unique_ptr<Pruner> pruner = Registry<Pruner>::instance().make(step.pruner, step.settings);
-    const PrunedCheckpoint current = apply_plan(plan, request.config, request.tensors, request.weights);
-    pruner->check(current.config);
-    PruneInputs inputs{.config = current.config, .tensors = current.tensors, .weights = *current.weights, .model_sha256 = request.model_sha256,
-                       .steps_before = plan.steps};
-    inputs.calibration = request.calibration;
-    inputs.walk = request.walk;
-    inputs.scope = request.scope;
-    inputs.is_left_out = request.is_left_out;
-    inputs.on_progress = request.on_progress;
-    if (pruner->target() == Pruner::Target::kWeights) inputs.sparsity = sparsity_left(request, current);
-    inputs.observe = [&](const std::set<Observed>& what) {
-      LayerWalk walk(current.config, current.tensors, *current.weights, *request.calibration, request.walk);
-      return collect_stats(walk, current.config, current.tensors, what);
-    };
-    PrunePlan decided = pruner->plan(inputs);
-    Json described = describe(step, registered);
-    for (const Json& note : decided.steps) described.update(note);
-    decided.steps = {std::move(described)};
-    check_plan(decided, current.config);
-    plan = compose_plans(plan, std::move(decided));
-  }
+  const std::filesystem::path cached = cached_plan_file(request);
+  if (!cached.empty() && std::filesystem::exists(cached)) return read_plan(cached);
+  PrunePlan plan{.model = request.model_sha256};
+  for (const StepSpec& step : request.steps) plan = compose_plans(plan, plan_step(request, step, plan));
+  plan.total_sparsity = request.total_sparsity;
   const PrunedCheckpoint pruned = apply_plan(plan, request.config, request.tensors, request.weights);
   if (!request.steps.empty()) plan.realised = measure(plan, request, pruned);
+  if (!cached.empty()) write_plan(cached, plan);
   return plan;
 }
 

@@ -5,7 +5,8 @@
 #include <chrono>
 #include <map>
 
-#include "harness/app/plan_variant.h"
+#include "harness/app/calibration.h"
+#include "harness/app/make_plan.h"
 #include "harness/core/digest.h"
 #include "harness/engine/cuda.h"
 #include "harness/engine/version.h"
@@ -80,6 +81,19 @@ std::vector<Metric> size_metrics(const ModelConfig& before, const ModelConfig& a
   return metrics;
 }
 
+void add_plan_metrics(const PrunePlan& plan, std::vector<Metric>& metrics) {
+  if (!plan.realised) return;
+  const auto add = [&](const char* name, double value, const char* unit) { metrics.push_back({.name = name, .value = value, .unit = unit, .higher_is_better = true, .count = 1}); };
+  add("realised_expert_sparsity", plan.realised->experts, "share");
+  add("realised_linear_sparsity", plan.realised->linears, "share");
+  add("stored_bytes", static_cast<double>(plan.realised->bytes), "bytes");
+  metrics.back().higher_is_better = false;
+  double few = 0;
+  for (const Json& step : plan.steps) few += step.value("experts_with_few_tokens", 0.0);
+  add("experts_with_few_tokens", few, "experts");
+  metrics.back().higher_is_better = false;
+}
+
 at::Device device_of(const std::string& name) {
   if (name == "cpu") return at::kCPU;
   const at::Device first = open_cuda();
@@ -97,7 +111,7 @@ class Opener : public ModelOpener {
 
   void check(const ModelSpec& spec, const VariantSpec& variant) override {
     const KnownModel& model = known(spec);
-    if (!model.recorded) check_steps(variant, model.config());
+    if (!model.recorded) check_steps(variant.steps, model.config(), variant.calibration.has_value());
   }
 
   OpenedModel open(const ModelSpec& spec, const VariantSpec& variant) override {
@@ -110,11 +124,11 @@ class Opener : public ModelOpener {
     WINNOW_CHECK(model.checkpoint);
     Checkpoint& checkpoint = *model.checkpoint;
     const Clock::time_point began = Clock::now();
-    const PrunePlan plan = plan_variant(variant, checkpoint.config(), checkpoint.tensors(), checkpoint, checkpoint.header_sha256());
+    std::unique_ptr<Tokenizer> tokenizer = Tokenizer::open(checkpoint.folder(), checkpoint.config().vocabulary);
+    const PrunePlan plan = plan_of(spec, variant, checkpoint, *tokenizer);
     const Clock::time_point planned = Clock::now();
     const PrunedCheckpoint pruned = apply_plan(plan, checkpoint.config(), checkpoint.tensors(), checkpoint);
     Model loaded = load_model(pruned.config, pruned.tensors, *pruned.weights, {.dtype = scalar_type(spec.dtype), .device = device_, .kept_experts = {}});
-    std::unique_ptr<Tokenizer> tokenizer = Tokenizer::open(checkpoint.folder(), checkpoint.config().vocabulary);
     opened.bos_id = tokenizer->bos_id();
     opened.model = make_engine_language_model(std::move(loaded), std::move(tokenizer), {.token_budget = options_.token_budget});
     opened.seconds["load"] = seconds_since(planned);
@@ -123,11 +137,25 @@ class Opener : public ModelOpener {
       opened.plan_json = canonical_json(plan_to_json(plan));
     }
     opened.metrics = size_metrics(checkpoint.config(), pruned.config);
+    add_plan_metrics(plan, opened.metrics);
     opened.check_unchanged = [&checkpoint] { checkpoint.check_unchanged(); };
     return opened;
   }
 
  private:
+  PrunePlan plan_of(const ModelSpec& spec, const VariantSpec& variant, Checkpoint& checkpoint, const Tokenizer& tokenizer) const {
+    PlanRequest request = request_plan(variant, checkpoint.config(), checkpoint.tensors(), checkpoint, checkpoint.header_sha256());
+    request.walk = {.dtype = scalar_type(spec.dtype), .device = device_};
+    request.cache = options_.cache;
+    CalibrationTokens tokens;
+    if (variant.calibration) {
+      tokens = load_calibration(*variant.calibration, *options_.datasets, &tokenizer, checkpoint.config());
+      request.calibration = &tokens;
+    }
+    if (!request.cache.empty() && !variant.steps.empty()) std::filesystem::create_directories(request.cache);
+    return make_plan(request);
+  }
+
   KnownModel& known(const ModelSpec& spec) {
     const auto found = known_.find(spec.name);
     if (found != known_.end()) return found->second;

@@ -78,6 +78,8 @@ int run(int argc, char** argv) {
   add_report_command(program, invocation);
   add_list_command(program, invocation);
   add_inspect_command(program, invocation);
+  add_plan_command(program, invocation);
+  add_calibrate_command(program, invocation);
   add_trace_command(program, invocation);
   add_tokenize_command(program, invocation);
   add_requests_command(program, invocation);

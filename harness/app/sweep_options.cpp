@@ -7,16 +7,20 @@
 
 namespace winnow {
 
-void SweepOptions::add_to(CLI::App& command) {
-  command.add_option("SWEEP.json", file, "the sweep file")->required();
-  command.add_option("--set", overrides, "PATH=VALUE: changes the sweep, such as models[0].dtype=bf16 or variants.*.steps[0].seed=2")->type_name("PATH=VALUE")->take_all()->expected(1)->delimiter('\0');
+void DataOptions::add_to(CLI::App& command) {
   command.add_option("--data", data, "folder of the data sets; default: WINNOW_DATA")->type_name("DIR");
   command.add_flag("--unverified-data", unverified_data, "take data files of unknown sha256, and mark every record");
 }
 
+void SweepOptions::add_to(CLI::App& command) {
+  command.add_option("SWEEP.json", file, "the sweep file")->required();
+  command.add_option("--set", overrides, "PATH=VALUE: changes the sweep, such as models[0].dtype=bf16 or variants.*.steps[0].seed=2")->type_name("PATH=VALUE")->take_all()->expected(1)->delimiter('\0');
+  data.add_to(command);
+}
+
 Sweep SweepOptions::read() const { return read_sweep(file, pruner_declarations(), overrides); }
 
-std::unique_ptr<DatasetSource> SweepOptions::open_data() const {
+std::unique_ptr<DatasetSource> DataOptions::open() const {
   const char* named = std::getenv("WINNOW_DATA");
   return open_data_folder(!data.empty() ? data : named ? named : "", unverified_data ? UnverifiedData::kMarked : UnverifiedData::kRefused);
 }

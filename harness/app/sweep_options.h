@@ -9,16 +9,25 @@
 
 namespace winnow {
 
-// The sweep file and where its data lie, as run, validate and requests take them on the command line.
-struct SweepOptions {
-  std::string file, data;
-  std::vector<std::string> overrides;
+// Where data sets lie, as commands that read some take it.
+struct DataOptions {
+  std::string data;
   bool unverified_data = false;
 
   void add_to(CLI::App& command);
-  Sweep read() const;
   // --data, else WINNOW_DATA, else none: the first data set then says how to give one.
-  std::unique_ptr<DatasetSource> open_data() const;
+  std::unique_ptr<DatasetSource> open() const;
+};
+
+// The sweep file and where its data lie, as run, validate and requests take them on the command line.
+struct SweepOptions {
+  std::string file;
+  std::vector<std::string> overrides;
+  DataOptions data;
+
+  void add_to(CLI::App& command);
+  Sweep read() const;
+  std::unique_ptr<DatasetSource> open_data() const { return data.open(); }
 };
 
 // Of all registered pruners, for read_sweep.

@@ -32,10 +32,10 @@ class LayerCollector {
     sequence_of_row_ = walk_.sequence_of_row(batch);
     Observer observer;
     observer.routing = [this](int, const Routing& routing) { add_routing(routing); };
-    if (wants(Observed::kOutputNorms) || wants(Observed::kInputNorms) || wants(Observed::kGateInputNorms)) {
+    if (wants(Observed::kOutputNorms) || wants_inputs() || wants(Observed::kGateInputNorms)) {
       observer.expert = [this](const ExpertCall& call) { add_expert(call); };
     }
-    if (wants(Observed::kInputNorms)) {
+    if (wants_inputs()) {
       observer.linear = [this](const LinearInput& linear) { add_input(stats_.inputs, linear.role, -1, linear.input, sequence_of_row_); };
     }
     if (wants(Observed::kMeanOutputs)) {
@@ -52,6 +52,8 @@ class LayerCollector {
 
  private:
   bool wants(Observed observed) const { return what_.contains(observed); }
+
+  bool wants_inputs() const { return wants(Observed::kInputNorms) || wants(Observed::kGrams); }
 
   void add_routing(const Routing& routing) {
     probabilities_ = routing.logits.to(at::kFloat).softmax(-1);
@@ -76,7 +78,7 @@ class LayerCollector {
 
   void add_expert(const ExpertCall& call) {
     if (wants(Observed::kOutputNorms)) add_output(call);
-    if (wants(Observed::kInputNorms)) add_expert_inputs(stats_.inputs, call, {});
+    if (wants_inputs()) add_expert_inputs(stats_.inputs, call, {});
     if (wants(Observed::kGateInputNorms)) {
       const at::Tensor gate = (probabilities_.select(1, call.expert).index_select(0, call.rows) / chosen_sum_.index_select(0, call.rows)).unsqueeze(1);
       add_expert_inputs(stats_.gated_inputs, call, gate);
@@ -117,6 +119,11 @@ class LayerCollector {
     }
     sum.square_sum = sum.square_sum.defined() ? sum.square_sum + squares : squares;
     sum.tokens += input.size(0);
+    if (wants(Observed::kGrams) && &sums == &stats_.inputs) {
+      const at::Tensor x = input.to(at::kDouble);
+      const at::Tensor gram = x.t().matmul(x).cpu();
+      sum.gram = sum.gram.defined() ? sum.gram + gram : gram;
+    }
     sum.calls += std::get<0>(at::unique_consecutive(sequences)).numel();
   }
 

@@ -21,12 +21,14 @@ enum class Observed {
   kSkipRatios,    // p(2) / p(1) of every token
   kMeanOutputs,   // mean output of every expert over all tokens, routed to it or not (runs every expert on every token)
   kInputNorms,    // squared column norms of every linear's input
-  kGateInputNorms // the same for experts with each token's input times its renormalised gate weight
+  kGateInputNorms, // the same for experts with each token's input times its renormalised gate weight
+  kGrams,          // Σ x xᵀ of every linear's input, with the input norms (large: [in, in] each)
 };
 
 // Sums over the calibration tokens of one linear's input.
 struct InputNorm {
   at::Tensor square_sum;       // [in], f64: Σ over tokens of x_j²
+  at::Tensor gram;             // [in, in], f64: Σ over tokens of x xᵀ; only where grams were asked for
   std::int64_t tokens = 0;     // rows seen
   std::int64_t calls = 0;      // sequences with at least one row: the reference's hook calls at one sequence a call
 };
@@ -62,7 +64,7 @@ LayerStats collect_layer_stats(LayerWalk& walk, const ModelConfig& config, const
 // One pass over the layers.
 CalibrationStats collect_stats(LayerWalk& walk, const ModelConfig& config, const std::vector<TensorSpec>& tensors, const std::set<Observed>& what);
 
-// STATS.safetensors: layer.<l>.<field of LayerStats>, layer.<l>.tokens [1], and layer.<l>.input.<tensor>.{square_sum, calls, tokens} (gated_input likewise);
+// STATS.safetensors: layer.<l>.<field of LayerStats>, layer.<l>.tokens [1], and layer.<l>.input.<tensor>.{square_sum, calls, tokens, gram} (gated_input likewise);
 // `metadata` takes what the caller wants to find again.
 void write_stats(const std::filesystem::path& path, const CalibrationStats& stats, std::map<std::string, std::string> metadata);
 // Throws Error(kInput) naming the file where it holds something else.

@@ -36,6 +36,7 @@ at::Tensor number(std::int64_t value) { return at::tensor(std::vector<std::int64
 void add_inputs(const std::string& prefix, const std::map<std::string, InputNorm>& inputs, NamedTensors& tensors) {
   for (const auto& [name, norm] : inputs) {
     tensors[prefix + name + ".square_sum"] = norm.square_sum;
+    if (norm.gram.defined()) tensors[prefix + name + ".gram"] = norm.gram;
     tensors[prefix + name + ".calls"] = number(norm.calls);
     tensors[prefix + name + ".tokens"] = number(norm.tokens);
   }
@@ -48,12 +49,14 @@ void take_input(const std::string& name, const at::Tensor& tensor, std::map<std:
   InputNorm& norm = inputs[name.substr(0, dot)];
   if (word == "square_sum") {
     norm.square_sum = tensor;
+  } else if (word == "gram") {
+    norm.gram = tensor;
   } else if (word == "calls") {
     norm.calls = tensor.item<std::int64_t>();
   } else if (word == "tokens") {
     norm.tokens = tensor.item<std::int64_t>();
   } else {
-    throw input_error("{}: found '{}', expected a name that ends in square_sum, calls or tokens", path.string(), name);
+    throw input_error("{}: found '{}', expected a name that ends in square_sum, gram, calls or tokens", path.string(), name);
   }
 }
 

@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "harness/api/task.h"
 #include "harness/core/digest.h"
+#include "harness/sweep/calibration_text.h"
 #include "harness/sweep/run_sweep.h"
 
 namespace winnow {
@@ -26,12 +28,24 @@ Json model_identity(const ModelSpec& spec, const std::string& device, const Mode
           {"dtype", spec.dtype}, {"device", device_kind(device)}, {"engine", identity.engine_version}};
 }
 
-Json variant_identity(const VariantSpec& variant) {
+// A plan made elsewhere counts by what is in it, not by where it lies.
+Json step_settings(const StepSpec& step) {
+  Json settings = step.settings;
+  if (!settings.contains("file")) return settings;
+  const std::filesystem::path file(settings["file"].get<std::string>());
+  const std::filesystem::path tensors = std::filesystem::path(file).replace_extension(".safetensors");
+  settings["file"] = {sha256_file(file), std::filesystem::exists(tensors) ? sha256_file(tensors) : ""};
+  return settings;
+}
+
+Json variant_identity(const VariantSpec& variant, DatasetSource& datasets) {
+  const Json calibration = variant.calibration ? Json(calibration_sha256(*variant.calibration, datasets)) : Json(nullptr);
   Json steps = Json::array();
   for (const StepSpec& step : variant.steps) {
-    steps.push_back({{"pruner", step.pruner}, {"version", step.version}, {"settings", step.settings}, {"calibration_sha256", nullptr}});
+    steps.push_back({{"pruner", step.pruner}, {"version", step.version}, {"settings", step_settings(step)}, {"calibration_sha256", calibration}});
   }
-  return steps;
+  if (!variant.total_sparsity && variant.leave_out.empty() && variant.scope == "linears") return steps;
+  return {{"steps", std::move(steps)}, {"total_sparsity", variant.total_sparsity ? Json(*variant.total_sparsity) : Json(nullptr)}, {"scope", variant.scope}, {"leave_out", variant.leave_out}};
 }
 
 std::string shown(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace); }
@@ -57,6 +71,8 @@ std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource&
     tasks.push_back(task_identity(sweep.tasks[t], datasets));
     labels.push_back(task_label(sweep, t));
   }
+  std::vector<Json> variants;
+  for (const VariantSpec& variant : sweep.variants) variants.push_back(variant_identity(variant, datasets));
   std::vector<Cell> cells;
   std::map<std::string, std::size_t> first_with_key;
   for (std::size_t m = 0; m < sweep.models.size(); ++m) {
@@ -64,7 +80,7 @@ std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource&
     for (std::size_t v = 0; v < sweep.variants.size(); ++v) {
       if (identity.is_recorded && !sweep.variants[v].steps.empty()) continue;
       for (std::size_t t = 0; t < sweep.tasks.size(); ++t) {
-        Json cell_identity = {{"model", model_identity(sweep.models[m], sweep.device, identity)}, {"steps", variant_identity(sweep.variants[v])}, {"task", tasks[t]}};
+        Json cell_identity = {{"model", model_identity(sweep.models[m], sweep.device, identity)}, {"steps", variants[v]}, {"task", tasks[t]}};
         std::string key = sha256_hex(canonical_json(cell_identity));
         const auto [same, is_new] = first_with_key.try_emplace(key, cells.size());
         if (!is_new) {

@@ -29,6 +29,27 @@ std::span<const Setting> model_settings() {
 std::span<const Setting> variant_settings() {
   static const std::vector<Setting> settings = {
       {.name = "label", .types = {SettingType::kString}, .summary = "what reports call it", .required = true},
+      {.name = "total_sparsity", .types = {SettingType::kNumber}, .summary = "share of the weights that the expert steps and the weight step remove together", .minimum = 0, .maximum = 1},
+      {.name = "scope", .types = {SettingType::kString}, .summary = "weights that weight steps may mask: all linear layers of the decoder (default), or the experts", .choices = {"linears", "experts"}},
+      {.name = "leave_out", .types = {SettingType::kStringList}, .summary = "regular expressions; a tensor whose name matches one stays as it is, a layer whose router matches keeps its experts"},
+      {.name = "seeds", .types = {SettingType::kIntegerList}, .summary = "runs the variant once for each, as the seed of its calibration or of its random step", .minimum = 0},
+  };
+  return settings;
+}
+
+std::span<const Setting> calibration_settings() {
+  static const std::vector<Setting> settings = {
+      {.name = "dataset", .types = {SettingType::kString}, .summary = "registered data set; its text fields are known (c4, math, gsm8k, mmlu, wikitext2) or given by \"fields\""},
+      {.name = "split", .types = {SettingType::kString}, .summary = "of the data set; default: train where there is one, mmlu dev"},
+      {.name = "file", .types = {SettingType::kString}, .summary = "JSONL file of one's own, with \"fields\""},
+      {.name = "fields", .types = {SettingType::kStringList}, .summary = "fields of a row that are joined by spaces to its text"},
+      {.name = "tokens", .types = {SettingType::kString}, .summary = "JSON file, a list of lists of token ids, one sequence each"},
+      {.name = "sequences", .types = {SettingType::kInteger}, .default_value = 128, .summary = "sequences to take", .minimum = 1, .maximum = 10000000},
+      {.name = "length", .types = {SettingType::kInteger}, .default_value = 2048, .summary = "tokens of a sequence", .minimum = 2, .maximum = 1 << 24},
+      {.name = "seed", .types = {SettingType::kInteger}, .default_value = 42, .summary = "of the shuffle or the draws", .minimum = 0},
+      {.name = "loader", .types = {SettingType::kString}, .default_value = "packed",
+       .summary = "packed (Lu et al., STUN), random_window (SparseGPT, Wanda), random_window_prefiltered (STUN's weight stage) or whole_items",
+       .choices = {"packed", "random_window", "random_window_prefiltered", "whole_items"}},
   };
   return settings;
 }

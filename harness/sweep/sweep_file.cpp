@@ -6,6 +6,7 @@
 #include "harness/api/task.h"
 #include "harness/core/files.h"
 #include "harness/sweep/checked_json.h"
+#include "harness/sweep/variant_reader.h"
 
 namespace winnow {
 namespace {
@@ -78,10 +79,7 @@ class SweepReader {
     if (!is_new) throw fault(path, fmt::format("'{}' is already the name of {}[{}]; names must differ", name, list, same->second));
   }
 
-  std::string resolve(const std::string& path) const {
-    const std::filesystem::path given(path);
-    return given.is_absolute() ? path : (folder_ / given).lexically_normal().string();
-  }
+  std::string resolve(const std::string& path) const { return from_folder(folder_, path); }
 
   // A folder beside the sweep file comes before a hub name; what has no folder and looks like org/name is left for the hub cache.
   std::string resolve_model(const std::string& path) const {
@@ -125,56 +123,25 @@ class SweepReader {
   }
 
   void read_variant(const std::string& path, const Json& item) {
-    static const std::vector<std::string> kSteps = {"steps"};
-    const Params settings = file_.settings(path, item, "a variant", variant_settings(), kSteps);
-    VariantSpec variant{.label = settings.get<std::string>("label")};
-    check_name(path + ".label", variant.label);
-    refuse_second(path + ".label", variant.label, first_variant_, "variants");
-    if (!item.contains("steps")) throw fault(path, "\"steps\" is missing; the unpruned model is written \"steps\": []");
-    const Json& steps = item["steps"];
-    if (!steps.is_array()) throw fault(path + ".steps", fmt::format("expected a list of steps such as {{\"pruner\": …}}, found {}", json_kind(steps)));
-    for (std::size_t i = 0; i < steps.size(); ++i) variant.steps.push_back(read_step(item_path(path + ".steps", i), steps[i]));
-    std::string identity;
-    for (const StepSpec& step : variant.steps) identity += step.pruner + canonical_json(step.settings);
-    const auto [same, is_new] = first_steps_.try_emplace(identity, sweep_.variants.size());
-    if (!is_new) throw fault(path + ".steps", fmt::format("the same steps as variants[{}] '{}'; one of them is enough", same->second, sweep_.variants[same->second].label));
-    sweep_.variants.push_back(std::move(variant));
-  }
-
-  StepSpec read_step(const std::string& path, const Json& item) const {
-    std::vector<std::string> names;
-    for (const auto& [name, declaration] : pruners_) names.push_back(name);
-    const std::string pruner = plug_in_name(path, item, "pruner", names);
-    const PrunerDeclaration& declaration = pruners_.at(pruner);
-    static const std::vector<std::string> kPruner = {"pruner"};
-    const Params settings = file_.settings(path, item, "pruner " + pruner, declaration.settings, kPruner);
-    file_.locate(path, [&] { declaration.try_settings(settings.as_json()); });
-    return {.pruner = pruner, .version = declaration.version, .settings = settings.as_json()};
+    const VariantReader reader(file_, folder_, pruners_);
+    for (VariantSpec& variant : reader.read(path, item)) {
+      check_name(path + ".label", variant.label);
+      refuse_second(path + ".label", variant.label, first_variant_, "variants");
+      const auto [same, is_new] = first_steps_.try_emplace(reader.identity(variant), sweep_.variants.size());
+      if (!is_new) throw fault(path + ".steps", fmt::format("the same steps as variants[{}] '{}'; one of them is enough", same->second, sweep_.variants[same->second].label));
+      sweep_.variants.push_back(std::move(variant));
+    }
   }
 
   void read_task(const std::string& path, const Json& item) {
     const Registry<Task>& registry = Registry<Task>::instance();
-    const std::string task = plug_in_name(path, item, "task", registry.names());
+    const std::string task = plug_in_name(file_, path, item, "task", registry.names());
     static const std::vector<std::string> kTask = {"task"};
     const Params settings = file_.settings(path, item, "task " + task, registry.find(task).settings, kTask);
     file_.locate(path, [&] { registry.make(task, settings.as_json()); });
     const auto [same, is_new] = first_task_.try_emplace(task + canonical_json(settings.as_json()), sweep_.tasks.size());
     if (!is_new) throw fault(path, fmt::format("the same task with the same settings as tasks[{}]", same->second));
     sweep_.tasks.push_back({.task = task, .settings = settings.as_json()});
-  }
-
-  // The registered name under `key`, such as "pruner": "random".
-  std::string plug_in_name(const std::string& path, const Json& item, const std::string& key, const std::vector<std::string>& known) const {
-    if (!item.is_object()) throw fault(path, fmt::format("expected an object such as {{\"{}\": …}}, found {}", key, json_kind(item)));
-    if (!item.contains(key)) throw fault(path, fmt::format("\"{}\" is missing; there are: {}", key, fmt::join(known, ", ")));
-    const std::string key_path = member_path(path, key);
-    if (!item[key].is_string()) throw fault(key_path, fmt::format("expected the name of a {}, found {}", key, json_kind(item[key])));
-    const std::string name = item[key].get<std::string>();
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      const std::string near = nearest_name(name, known);
-      throw fault(key_path, fmt::format("there is no {} '{}'{}; there are: {}", key, name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", ")));
-    }
-    return name;
   }
 
   void check_recorded_have_dense() const {

@@ -27,9 +27,25 @@ struct StepSpec {
   Json settings = Json::object();  // checked, defaults filled in
 };
 
+// Text, or token ids, that a variant's steps observe the model on: exactly one of dataset, file, tokens is set.
+struct CalibrationSpec {
+  std::string dataset, split;
+  std::string file;                 // JSONL
+  std::vector<std::string> fields;  // empty: the data set's own
+  std::string tokens;               // JSON file of token ids; the rest does not count then
+  std::int64_t sequences = 128, length = 2048;
+  std::uint64_t seed = 42;
+  std::string loader = "packed";
+};
+
 struct VariantSpec {
   std::string label;
   std::vector<StepSpec> steps;  // empty: dense
+  std::optional<CalibrationSpec> calibration = {};
+  std::optional<double> total_sparsity = {};
+  std::string scope = "linears";
+  std::vector<std::string> leave_out = {};   // regular expressions over tensor names
+  std::string replicate_of = {};             // label of the variant in the file whose "seeds" this is one of
 };
 
 struct TaskSpec {
@@ -54,6 +70,11 @@ struct Sweep {
 Sweep read_sweep(const std::filesystem::path& file, const PrunerDeclarations& pruners, const std::vector<std::string>& overrides = {});
 Sweep parse_sweep(std::string_view text, const std::string& source, const std::filesystem::path& folder, const PrunerDeclarations& pruners,
                   const std::vector<std::string>& overrides = {});
+
+// One entry of "variants", alone in a file (winnow plan, winnow prune); a label may be missing.
+VariantSpec read_variant_file(const std::filesystem::path& file, const PrunerDeclarations& pruners);
+// A calibration object, alone in a file (winnow calibrate).
+CalibrationSpec read_calibration_file(const std::filesystem::path& file);
 
 // "cuda" of "cuda:1": what counts for results.
 std::string device_kind(const std::string& device);

@@ -37,6 +37,8 @@ class Mmlu : public Task {
     return parts;
   }
 
+  void check(DatasetSource& datasets) const override { examples({.datasets = &datasets}).make(0); }
+
   ExampleList examples(const TaskInputs& inputs) const override {
     std::vector<Subject> subjects;
     std::size_t count = 0;

@@ -38,6 +38,11 @@ class Perplexity : public Task {
   std::vector<DatasetPart> reads() const override { return {{settings_.dataset, settings_.split}}; }
   bool needs_tokenizer() const override { return true; }
 
+  void check(DatasetSource& datasets) const override {
+    const DatasetRows& rows = datasets.read({settings_.dataset, settings_.split});
+    text_of(rows.rows.front(), "text", settings_.dataset);
+  }
+
   ExampleList examples(const TaskInputs& inputs) const override {
     if (!inputs.encode) throw unsupported_error("task perplexity: the model has no tokenizer, and windows are made of token ids");
     const DatasetRows& rows = inputs.datasets->read({settings_.dataset, settings_.split});

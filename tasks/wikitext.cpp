@@ -19,6 +19,11 @@ class Wikitext : public Task {
 
   std::vector<DatasetPart> reads() const override { return {{settings_.dataset, settings_.split}}; }
 
+  void check(DatasetSource& datasets) const override {
+    const ExampleList list = examples({.datasets = &datasets});
+    if (list.count == 0) throw input_error("task wikitext: data set {} {} has no pages", settings_.dataset, settings_.split);
+  }
+
   ExampleList examples(const TaskInputs& inputs) const override {
     const DatasetRows& rows = inputs.datasets->read({settings_.dataset, settings_.split});
     std::string file;

@@ -43,6 +43,8 @@ class Task {
 
   virtual std::vector<DatasetPart> reads() const = 0;        // for digests and validation before any work
   virtual bool needs_tokenizer() const { return false; }
+  // Throws Error(kInput) where the settings cannot work on the data: rows of another format, more shots than there are. Without a model, before any work.
+  virtual void check(DatasetSource& /*datasets*/) const {}
 
   // Pure: the same inputs give the same examples.
   virtual ExampleList examples(const TaskInputs& inputs) const = 0;

@@ -29,6 +29,8 @@ class Gsm8kTask : public Task {
     return parts;
   }
 
+  void check(DatasetSource& datasets) const override { examples({.datasets = &datasets}).make(0); }
+
   ExampleList examples(const TaskInputs& inputs) const override {
     const DatasetRows& test = inputs.datasets->read({settings_.dataset, settings_.split});
     const std::size_t count = settings_.limited(test.rows.size());

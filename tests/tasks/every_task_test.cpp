@@ -110,6 +110,12 @@ TEST_P(EveryTask, RefusesASplitOrDatasetThatIsNotThere) {
   EXPECT_ERROR_HAS(examples(*make({{"dataset", "nodata"}})), kInput, "there is no dataset 'nodata'");
 }
 
+TEST_P(EveryTask, ChecksItsDataWithoutAModel) {
+  EXPECT_NO_THROW(make()->check(*source_));
+  EXPECT_ERROR_HAS(make({{"split", "nowhere"}})->check(*source_), kInput, "'nowhere'");
+  EXPECT_ERROR_HAS(make({{"dataset", "math"}, {"split", "train"}})->check(*source_), kInput, "math");
+}
+
 TEST_P(EveryTask, ReadsOnlyWhatItSaysItReads) {
   NotingSource source;
   const auto task = make();

@@ -15,10 +15,12 @@ Json task_identity(const TaskSpec& spec, DatasetSource& datasets) {
   const Registered<Task>& entry = Registry<Task>::instance().find(spec.task);
   const Params settings = Params::check("task " + spec.task, entry.settings, spec.settings);
   Json data = Json::array();
-  for (const DatasetPart& part : entry.make(settings)->reads()) {
+  const std::unique_ptr<Task> task = entry.make(settings);
+  for (const DatasetPart& part : task->reads()) {
     const DatasetRows& rows = datasets.read(part);
     data.push_back({{"dataset", part.dataset}, {"split", part.split}, {"subset", part.subset}, {"sha256", rows.sha256}, {"edition", rows.edition}});
   }
+  task->check(datasets);
   return {{"task", spec.task}, {"version", entry.version}, {"settings", settings.as_json()}, {"data", std::move(data)}};
 }
 

@@ -144,7 +144,7 @@ Caveats caveats_of(const Trial& trial) {
     const Metric* metric = find_metric(trial, name);
     return metric == nullptr ? 0 : static_cast<std::int64_t>(metric->value);
   };
-  Caveats caveats{count("ties"), count("prompts_truncated"), count("replies_truncated"), false};
+  Caveats caveats{count("ties"), count("prompts_truncated"), count("replies_truncated"), false, count("masked_matrices") > 0};
   const Json task = trial.cell.identity.is_object() ? trial.cell.identity.value("task", Json::object()) : Json::object();
   const Json data = task.is_object() ? task.value("data", Json::array()) : Json::array();
   for (const Json& part : data) {

@@ -39,6 +39,7 @@ Leaderboard rank(std::vector<Trial> trials);
 struct Caveats {
   std::int64_t ties = 0, prompts_truncated = 0, replies_truncated = 0;
   bool unverified_data = false;
+  bool zeros_in_dense_kernels = false;  // weights were masked, and stored and multiplied all the same
 };
 Caveats caveats_of(const Trial& trial);
 

@@ -35,7 +35,7 @@ OrderedJson trial_json(const Trial& trial) {
   object["metrics"] = OrderedJson::array();
   for (const Metric& metric : trial.metrics) object["metrics"].push_back(metric_json(metric));
   object["caveats"] = {{"ties", caveats.ties}, {"prompts_truncated", caveats.prompts_truncated}, {"replies_truncated", caveats.replies_truncated},
-                       {"unverified_data", caveats.unverified_data}};
+                       {"unverified_data", caveats.unverified_data}, {"zeros_in_dense_kernels", caveats.zeros_in_dense_kernels}};
   object["identity"] = trial.cell.identity;
   object["environment"] = trial.environment;
   return object;

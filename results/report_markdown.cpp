@@ -95,6 +95,7 @@ std::string caveat_marks(const Trial& trial, Notes& notes) {
   if (caveats.replies_truncated > 0) found.push_back(counted(caveats.replies_truncated, "reply", "replies") + " cut at the token limit");
   std::string marks;
   if (!found.empty()) marks += notes.mark(where + fmt::format("{}", fmt::join(found, "; ")));
+  if (caveats.zeros_in_dense_kernels) marks += notes.mark("zeros in dense kernels: the masked weights are neither smaller in memory nor faster");
   if (caveats.unverified_data) marks += notes.mark("on unverified data: the files are not the published ones");
   return marks;
 }

@@ -21,6 +21,7 @@ void add_tokenize_command(CLI::App& program, Invocation& invocation);
 void add_requests_command(CLI::App& program, Invocation& invocation);
 void add_plan_command(CLI::App& program, Invocation& invocation);
 void add_calibrate_command(CLI::App& program, Invocation& invocation);
+void add_prune_command(CLI::App& program, Invocation& invocation);
 void add_report_command(CLI::App& program, Invocation& invocation);
 
 // The text of --version: version, commit, libtorch, devices.

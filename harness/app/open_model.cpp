@@ -75,7 +75,10 @@ double expert_weights(const ModelConfig& config) {
 std::vector<Metric> size_metrics(const ModelConfig& before, const ModelConfig& after) {
   const double experts_before = expert_weights(before);
   std::vector<Metric> metrics = {{.name = "parameters", .value = static_cast<double>(after.parameters()), .unit = "parameters", .higher_is_better = false, .count = 1}};
+  double experts = 0;
+  for (const LayerConfig& layer : after.layers) experts += layer.mlp == LayerConfig::Mlp::kMoe ? static_cast<double>(layer.experts) : 0;
   if (experts_before > 0) {
+    metrics.push_back({.name = "experts_kept", .value = experts, .unit = "experts", .higher_is_better = false, .count = 1});
     metrics.push_back({.name = "expert_sparsity", .value = 1 - expert_weights(after) / experts_before, .unit = "share", .higher_is_better = true, .count = 1});
   }
   return metrics;
@@ -85,9 +88,10 @@ void add_plan_metrics(const PrunePlan& plan, std::vector<Metric>& metrics) {
   if (!plan.realised) return;
   const auto add = [&](const char* name, double value, const char* unit) { metrics.push_back({.name = name, .value = value, .unit = unit, .higher_is_better = true, .count = 1}); };
   add("realised_expert_sparsity", plan.realised->experts, "share");
-  add("realised_linear_sparsity", plan.realised->linears, "share");
+  add("realised_sparsity", plan.realised->linears, "share");
   add("stored_bytes", static_cast<double>(plan.realised->bytes), "bytes");
   metrics.back().higher_is_better = false;
+  if (!plan.masks.empty()) add("masked_matrices", static_cast<double>(plan.masks.size()), "matrices");
   double few = 0;
   for (const Json& step : plan.steps) few += step.value("experts_with_few_tokens", 0.0);
   add("experts_with_few_tokens", few, "experts");

@@ -80,6 +80,7 @@ int run(int argc, char** argv) {
   add_inspect_command(program, invocation);
   add_plan_command(program, invocation);
   add_calibrate_command(program, invocation);
+  add_prune_command(program, invocation);
   add_trace_command(program, invocation);
   add_tokenize_command(program, invocation);
   add_requests_command(program, invocation);

@@ -2,7 +2,9 @@
 # would demand a CUDA toolkit whenever the wheel was built for CUDA. WINNOW_LIBTORCH names the folder that holds
 # include/ and lib/libtorch_cpu.so; without it the copy made by ci/install_dependencies is taken.
 set(WINNOW_LIBTORCH "$ENV{WINNOW_LIBTORCH}" CACHE PATH "Folder with include/ and lib/libtorch_cpu.so (a torch wheel's torch/ folder)")
-if(NOT WINNOW_LIBTORCH)
+if(NOT WINNOW_LIBTORCH AND NOT "$ENV{WINNOW_LIBTORCH}" STREQUAL "")  # named since the last configure
+  set(WINNOW_LIBTORCH "$ENV{WINNOW_LIBTORCH}")
+elseif(NOT WINNOW_LIBTORCH)
   set(WINNOW_LIBTORCH "${PROJECT_SOURCE_DIR}/.deps/libtorch-2.11.0/torch")
 endif()
 foreach(file include/ATen/ATen.h lib/libtorch_cpu.so lib/libc10.so)

@@ -14,6 +14,7 @@ constexpr Counter kCounters[] = {
     {"tokens_decoded", &Spent::tokens_decoded},       {"peak_bytes", &Spent::peak_bytes},
     {"peak_anonymous_bytes", &Spent::peak_anonymous_bytes}, {"peak_file_bytes", &Spent::peak_file_bytes},
     {"device_peak_bytes", &Spent::device_peak_bytes}, {"merged_boundaries", &Spent::merged_boundaries},
+    {"expert_evaluations", &Spent::expert_evaluations}, {"expert_evaluations_skipped", &Spent::expert_evaluations_skipped},
 };
 
 double seconds_of(const std::map<std::string, double>& seconds, const char* phase) {
@@ -28,6 +29,8 @@ void Spent::add_work(const WorkCounters& before, const WorkCounters& now) {
   tokens_forwarded += static_cast<double>(now.tokens_forwarded - before.tokens_forwarded);
   tokens_decoded += static_cast<double>(now.tokens_decoded - before.tokens_decoded);
   merged_boundaries += static_cast<double>(now.merged_boundaries - before.merged_boundaries);
+  expert_evaluations += static_cast<double>(now.expert_evaluations - before.expert_evaluations);
+  expert_evaluations_skipped += static_cast<double>(now.expert_evaluations_skipped - before.expert_evaluations_skipped);
   seconds["prefill"] += now.prefill_seconds - before.prefill_seconds;
   seconds["decode"] += now.decode_seconds - before.decode_seconds;
 }
@@ -65,6 +68,7 @@ std::vector<Metric> Spent::metrics() const {
   add("peak_file_bytes", peak_file_bytes, "bytes", false);
   if (device_peak_bytes > 0) add("device_peak_bytes", device_peak_bytes, "bytes", false);
   if (merged_boundaries > 0) add("merged_boundaries", merged_boundaries, "examples", false);
+  if (expert_evaluations_skipped > 0) add("expert_evaluations_skipped", expert_evaluations_skipped / (expert_evaluations + expert_evaluations_skipped), "share", true);
   const double prefill_seconds = seconds_of(seconds, "prefill"), decode_seconds = seconds_of(seconds, "decode");
   if (prefill_seconds > 0) add("prefill_tokens_per_second", (tokens_forwarded - tokens_decoded) / prefill_seconds, "tokens/s", true);
   if (decode_seconds > 0 && tokens_decoded > 0) add("decode_tokens_per_second", tokens_decoded / decode_seconds, "tokens/s", true);

@@ -14,6 +14,7 @@ namespace winnow {
 struct Spent {
   std::map<std::string, double> seconds;  // load, plan, apply, prefill, decode, total
   double tokens_asked = 0, tokens_forwarded = 0, tokens_decoded = 0, merged_boundaries = 0;
+  double expert_evaluations = 0, expert_evaluations_skipped = 0;
   double peak_bytes = 0, peak_anonymous_bytes = 0, peak_file_bytes = 0, device_peak_bytes = 0;
 
   void add_work(const WorkCounters& before, const WorkCounters& now);

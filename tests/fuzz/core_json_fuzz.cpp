@@ -6,9 +6,8 @@
 #include "harness/core/json.h"
 #include "harness/core/unicode.h"
 
+namespace winnow {
 namespace {
-
-using namespace winnow;
 
 void check(std::string_view text, JsonComments comments) {
   Json value;
@@ -32,3 +31,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   check(text, JsonComments::kAllowed);
   return 0;
 }
+
+}  // namespace winnow

@@ -6,8 +6,9 @@
 #include "harness/core/terminal.h"
 #include "harness/core/unicode.h"
 
+namespace winnow {
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  using namespace winnow;
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);
   const std::string shown = printable(text), valid = replace_invalid_utf8(text);
   WINNOW_CHECK(is_valid_utf8(shown) && is_valid_utf8(valid) && printable(shown) == shown);
@@ -18,3 +19,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   WINNOW_CHECK(is_valid_utf8(capitalize(valid)));
   return 0;
 }
+
+}  // namespace winnow

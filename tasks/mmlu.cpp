@@ -21,12 +21,18 @@ struct Row {
   std::int64_t gold;
 };
 
+std::vector<std::string> subjects_of(const std::string& dataset) {
+  std::vector<std::string> subjects = Registry<Dataset>::instance().make(dataset)->subsets();
+  if (subjects.empty()) throw input_error("the data set '{}' has no subjects; name one of MMLU's format", dataset);
+  return subjects;
+}
+
 // lm-eval's mmlu, version 1 (groups 2): per subject a description, shots from the dev split in order, and the four letters as continuations.
 class Mmlu : public Task {
  public:
   explicit Mmlu(const Params& params)
       : settings_(common_settings(params)),
-        subjects_(choose_subjects(Registry<Dataset>::instance().make(settings_.dataset)->subsets(), params.find<std::vector<std::string>>("subjects"))) {}
+        subjects_(choose_subjects(subjects_of(settings_.dataset), params.find<std::vector<std::string>>("subjects"))) {}
 
   std::vector<DatasetPart> reads() const override {
     std::vector<DatasetPart> parts;

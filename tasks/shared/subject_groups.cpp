@@ -47,7 +47,7 @@ const std::vector<SubjectGroup>& mmlu_groups() {
 }
 
 std::vector<std::string> choose_subjects(const std::vector<std::string>& known, const std::optional<std::vector<std::string>>& asked) {
-  if (known.empty()) throw input_error("the data set has no subjects; name one of MMLU's format");
+  WINNOW_CHECK(!known.empty());
   if (asked) check_asked(known, *asked);
   std::vector<std::string> chosen;
   const auto consider = [&](const std::string& subject, const std::string& group) {

@@ -136,7 +136,7 @@ TEST_P(Stopped, SavesSaysHowToGoOnAndResumes) {
   ASSERT_EQ(undisturbed.run().exit_code, 0);
   const auto [signal, code] = GetParam();
   ProgramResult run;
-  for (double after = 0.6;; after *= 1.3) {  // until it comes while cells are running, however fast the machine is
+  for (double after = 0.05;; after *= 1.12) {  // until it comes while cells are running, however fast the machine is
     run = sweep.run({.signal_after = after, .signal = signal});
     if (run.exit_code == code) break;
     ASSERT_LT(after, 60) << run.exit_code << run.errors;

@@ -40,7 +40,14 @@ WeightCount count_weights(const std::vector<TensorSpec>& tensors, Count count) {
 RealisedSparsity measure(const PrunePlan& plan, const PlanRequest& request, const PrunedCheckpoint& pruned) {
   const WeightCount before = count_weights(request.tensors, elements);
   const bool has_zeros = !plan.masks.empty() || !plan.weights.empty();
-  const WeightCount after = count_weights(pruned.tensors, [&](const TensorSpec& tensor) {
+  // An expert that runs with another's weights, merged in place, has none of its own.
+  const auto shares_storage = [&](const TensorSpec& tensor) {
+    if (tensor.expert < 0) return false;
+    const std::vector<int>& storage = pruned.config.layers[tensor.layer].expert_storage;
+    return !storage.empty() && storage[tensor.expert] != tensor.expert;
+  };
+  const WeightCount after = count_weights(pruned.tensors, [&](const TensorSpec& tensor) -> std::int64_t {
+    if (shares_storage(tensor)) return 0;
     if (!has_zeros) return elements(tensor);
     const std::int64_t nonzero = pruned.weights->read(tensor).count_nonzero().item<std::int64_t>();
     pruned.weights->release(tensor);
@@ -49,9 +56,7 @@ RealisedSparsity measure(const PrunePlan& plan, const PlanRequest& request, cons
   const auto share = [](std::int64_t left, std::int64_t whole) { return whole == 0 ? 0.0 : 1.0 - static_cast<double>(left) / static_cast<double>(whole); };
   std::int64_t stored = 0;
   for (const TensorSpec& tensor : pruned.tensors) {
-    const std::vector<int>* storage = tensor.layer >= 0 ? &pruned.config.layers[tensor.layer].expert_storage : nullptr;
-    if (storage && tensor.expert >= 0 && !storage->empty() && (*storage)[tensor.expert] != tensor.expert) continue;
-    stored += elements(tensor) * static_cast<std::int64_t>(c10::elementSize(request.walk.dtype));
+    if (!shares_storage(tensor)) stored += elements(tensor) * static_cast<std::int64_t>(c10::elementSize(request.walk.dtype));
   }
   return {.experts = share(after.experts, before.experts), .linears = share(after.linears, before.linears), .bytes = stored};
 }

@@ -12,9 +12,8 @@ class Ean : public Pruner {
   void check(const ModelConfig& config) const override { count_.check("ean", config); }
 
   PrunePlan plan(const PruneInputs& inputs) const override {
-    return keep_highest("ean", inputs, count_, inputs.observe({Observed::kOutputNorms}), [&](const LayerStats& layer) {
-      return sum_ ? layer.output_norm : mean_over_chosen(layer.output_norm, layer);
-    });
+    return keep_highest("ean", inputs, count_, inputs.observe({Observed::kOutputNorms}),
+                        [&](const LayerStats& layer) { return sum_ ? layer.output_norm : mean_over_chosen(layer.output_norm, layer); });
   }
 
  private:
@@ -26,7 +25,8 @@ const Registration<Pruner> kRegistration{{
     .name = "ean",
     .version = 1,
     .summary = "drops the experts with the smallest activation norm",
-    .settings = with_expert_count({{.name = "sum", .types = {SettingType::kBoolean}, .default_value = true, .summary = "sum over the tokens that chose the expert; false: mean"}}),
+    .settings = with_expert_count(
+        {{.name = "sum", .types = {SettingType::kBoolean}, .default_value = true, .summary = "sum over the tokens that chose the expert; false: mean"}}),
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<Ean>(params); },
 }};
 

@@ -12,9 +12,7 @@ class Frequency : public Pruner {
   void check(const ModelConfig& config) const override { count_.check("frequency", config); }
 
   PrunePlan plan(const PruneInputs& inputs) const override {
-    return keep_highest("frequency", inputs, count_, inputs.observe({Observed::kCounts}), [&](const LayerStats& layer) {
-      return layer.count;
-    });
+    return keep_highest("frequency", inputs, count_, inputs.observe({Observed::kCounts}), [&](const LayerStats& layer) { return layer.count; });
   }
 
  private:

@@ -10,7 +10,8 @@ namespace {
 
 using Clusters = std::vector<std::vector<int>>;
 
-double linkage_distance(const at::TensorAccessor<double, 2>& distance, const std::vector<int>& first, const std::vector<int>& second, const std::string& linkage) {
+double linkage_distance(const at::TensorAccessor<double, 2>& distance, const std::vector<int>& first, const std::vector<int>& second,
+                        const std::string& linkage) {
   double sum = 0, least = std::numeric_limits<double>::infinity(), most = 0;
   for (const int a : first) {
     for (const int b : second) {
@@ -49,8 +50,12 @@ Clusters agglomerate(const at::Tensor& distance, std::int64_t groups, const std:
 class HcSmoe : public Pruner {
  public:
   explicit HcSmoe(const Params& params)
-      : groups_(params.find<std::int64_t>("groups")), ratio_(params.find<double>("ratio")), distance_(params.get<std::string>("distance")), linkage_(params.get<std::string>("linkage")) {
-    if (groups_.has_value() == ratio_.has_value()) throw input_error("hc_smoe: found {} of groups and ratio, expected exactly one", groups_ ? "both" : "neither");
+      : groups_(params.find<std::int64_t>("groups")),
+        ratio_(params.find<double>("ratio")),
+        distance_(params.get<std::string>("distance")),
+        linkage_(params.get<std::string>("linkage")) {
+    if (groups_.has_value() == ratio_.has_value())
+      throw input_error("hc_smoe: found {} of groups and ratio, expected exactly one", groups_ ? "both" : "neither");
   }
 
   bool calibrates() const override { return true; }
@@ -61,7 +66,8 @@ class HcSmoe : public Pruner {
       const LayerConfig& of_model = config.layers[layer];
       if (of_model.mlp != LayerConfig::Mlp::kMoe) continue;
       const std::int64_t groups = groups_of(of_model.experts);
-      if (groups < 1 || groups > of_model.experts) throw input_error("hc_smoe: layer {} would have {} groups of {} experts; ask for 1 to {}", layer, groups, of_model.experts, of_model.experts);
+      if (groups < 1 || groups > of_model.experts)
+        throw input_error("hc_smoe: layer {} would have {} groups of {} experts; ask for 1 to {}", layer, groups, of_model.experts, of_model.experts);
     }
   }
 
@@ -71,7 +77,8 @@ class HcSmoe : public Pruner {
     for (int layer = 0; layer < std::ssize(inputs.config.layers); ++layer) {
       if (inputs.config.layers[layer].mlp != LayerConfig::Mlp::kMoe) continue;
       const LayerStats& seen = stats.layers[layer];
-      if (!seen.mean_output.isfinite().all().item<bool>()) throw input_error("hc_smoe: mean outputs of layer {} are not finite; the checkpoint is damaged there", layer);
+      if (!seen.mean_output.isfinite().all().item<bool>())
+        throw input_error("hc_smoe: mean outputs of layer {} are not finite; the checkpoint is damaged there", layer);
       LayerPlan decided{.layer = layer, .clusters = agglomerate(distances(seen.mean_output), groups_of(seen.count.numel()), linkage_), .merged = true};
       for (const std::vector<int>& cluster : decided.clusters) {
         if (cluster.size() > 1) decided.merges.push_back(merge(cluster, seen.count));
@@ -83,7 +90,9 @@ class HcSmoe : public Pruner {
   }
 
  private:
-  std::int64_t groups_of(std::int64_t experts) const { return groups_ ? *groups_ : experts - static_cast<std::int64_t>(static_cast<double>(experts) * *ratio_); }
+  std::int64_t groups_of(std::int64_t experts) const {
+    return groups_ ? *groups_ : experts - static_cast<std::int64_t>(static_cast<double>(experts) * *ratio_);
+  }
 
   at::Tensor distances(const at::Tensor& outputs) const {
     if (distance_ == "euclidean") return at::cdist(outputs, outputs, 2, /*compute_mode=*/2).contiguous();
@@ -111,9 +120,21 @@ const Registration<Pruner> kRegistration{{
     .settings =
         {
             {.name = "groups", .types = {SettingType::kInteger}, .summary = "experts left in every layer", .minimum = 1},
-            {.name = "ratio", .types = {SettingType::kNumber}, .summary = "share of the experts to merge away: int(experts · ratio) of every layer", .minimum = 0, .maximum = 1},
-            {.name = "distance", .types = {SettingType::kString}, .default_value = "euclidean", .summary = "between mean outputs", .choices = {"euclidean", "cosine"}},
-            {.name = "linkage", .types = {SettingType::kString}, .default_value = "average", .summary = "between clusters", .choices = {"average", "single", "complete"}},
+            {.name = "ratio",
+             .types = {SettingType::kNumber},
+             .summary = "share of the experts to merge away: int(experts · ratio) of every layer",
+             .minimum = 0,
+             .maximum = 1},
+            {.name = "distance",
+             .types = {SettingType::kString},
+             .default_value = "euclidean",
+             .summary = "between mean outputs",
+             .choices = {"euclidean", "cosine"}},
+            {.name = "linkage",
+             .types = {SettingType::kString},
+             .default_value = "average",
+             .summary = "between clusters",
+             .choices = {"average", "single", "complete"}},
         },
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<HcSmoe>(params); },
 }};

@@ -49,7 +49,8 @@ class GlobalThreshold {
 class Magnitude : public Pruner {
  public:
   explicit Magnitude(const Params& params) : amount_(AmountSetting::from("magnitude", params)), compare_(params.get<std::string>("compare")) {
-    if (params.has("pattern") && compare_ != "matrix") throw input_error("magnitude: a pattern compares inside groups of M; leave out compare \"{}\"", compare_);
+    if (params.has("pattern") && compare_ != "matrix")
+      throw input_error("magnitude: a pattern compares inside groups of M; leave out compare \"{}\"", compare_);
   }
 
   Target target() const override { return Target::kWeights; }
@@ -87,7 +88,10 @@ const Registration<Pruner> kRegistration{{
     .name = "magnitude",
     .version = 1,
     .summary = "removes the smallest weights",
-    .settings = AmountSetting::with({{.name = "compare", .types = {SettingType::kString}, .default_value = "matrix", .summary = "smallest of each matrix, of each row, or of the whole model",
+    .settings = AmountSetting::with({{.name = "compare",
+                                      .types = {SettingType::kString},
+                                      .default_value = "matrix",
+                                      .summary = "smallest of each matrix, of each row, or of the whole model",
                                       .choices = {"matrix", "row", "global"}}}),
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<Magnitude>(params); },
 }};

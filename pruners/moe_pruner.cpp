@@ -48,9 +48,14 @@ const Registration<Pruner> kRegistration{{
     .version = 1,
     .summary = "Wanda on the experts with router-weighted input norms (MoE-Pruner)",
     .settings = AmountSetting::with({
-        {.name = "statistics", .types = {SettingType::kString}, .default_value = "sequential",
-         .summary = "input norms of each layer after the layers before it were pruned, or of the dense model", .choices = {"sequential", "dense"}},
-        {.name = "count_empty_calls", .types = {SettingType::kBoolean}, .summary = "sequences that bring an expert no token count as calls; default: only after stun"},
+        {.name = "statistics",
+         .types = {SettingType::kString},
+         .default_value = "sequential",
+         .summary = "input norms of each layer after the layers before it were pruned, or of the dense model",
+         .choices = {"sequential", "dense"}},
+        {.name = "count_empty_calls",
+         .types = {SettingType::kBoolean},
+         .summary = "sequences that bring an expert no token count as calls; default: only after stun"},
     }),
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<MoePruner>(params); },
 }};

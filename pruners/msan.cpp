@@ -12,9 +12,8 @@ class Msan : public Pruner {
   void check(const ModelConfig& config) const override { count_.check("msan", config); }
 
   PrunePlan plan(const PruneInputs& inputs) const override {
-    return keep_highest("msan", inputs, count_, inputs.observe({Observed::kOutputNorms}), [&](const LayerStats& layer) {
-      return mean_over_chosen(layer.output_square_norm, layer);
-    });
+    return keep_highest("msan", inputs, count_, inputs.observe({Observed::kOutputNorms}),
+                        [&](const LayerStats& layer) { return mean_over_chosen(layer.output_square_norm, layer); });
   }
 
  private:

@@ -24,7 +24,8 @@ class Owl : public Pruner {
 
   PrunePlan plan(const PruneInputs& inputs) const override {
     if (inputs.sparsity.has_value() == sparsity_.has_value()) {
-      throw input_error("owl: found {}; give sparsity, or total_sparsity on the variant", sparsity_ ? "a sparsity of its own under total_sparsity" : "no sparsity");
+      throw input_error("owl: found {}; give sparsity, or total_sparsity on the variant",
+                        sparsity_ ? "a sparsity of its own under total_sparsity" : "no sparsity");
     }
     const bool counts_empty = counts_empty_calls(counts_empty_calls_, inputs);
     const CalibrationStats dense = inputs.observe({Observed::kInputNorms});
@@ -55,7 +56,8 @@ class Owl : public Pruner {
       const std::vector<const TensorSpec*> linears = maskable(inputs, layer);
       const auto scores = [&](const TensorSpec& tensor) {
         const auto seen = stats.layers[layer].inputs.find(tensor.name);
-        const at::Tensor norm = seen == stats.layers[layer].inputs.end() ? at::zeros({tensor.shape[1]}) : wanda_norms(seen->second, stats.sequences, counts_empty);
+        const at::Tensor norm =
+            seen == stats.layers[layer].inputs.end() ? at::zeros({tensor.shape[1]}) : wanda_norms(seen->second, stats.sequences, counts_empty);
         return wanda_scores(inputs.weights.read(tensor), norm);
       };
       double sum = 0;
@@ -79,7 +81,8 @@ class Owl : public Pruner {
     const auto [least, most] = std::ranges::minmax(outliers);
     std::vector<double> keep(outliers.size(), 0.0);
     if (most > least) {
-      std::ranges::transform(outliers, keep.begin(), [&, least = least, most = most](double outlier) { return (outlier - least) * (1 / (most - least) * lambda_ * 2); });
+      std::ranges::transform(outliers, keep.begin(),
+                             [&, least = least, most = most](double outlier) { return (outlier - least) * (1 / (most - least) * lambda_ * 2); });
     }
     const double mean = std::accumulate(keep.begin(), keep.end(), 0.0) / static_cast<double>(keep.size());
     std::vector<double> sparsities;
@@ -102,11 +105,30 @@ const Registration<Pruner> kRegistration{{
     .summary = "gives layers with more outliers a lower sparsity, then prunes by another method (OWL)",
     .settings =
         {
-            {.name = "sparsity", .types = {SettingType::kNumber}, .summary = "mean share over the layers; left out under the variant's total_sparsity", .minimum = 0, .maximum = 1},
-            {.name = "lambda", .types = {SettingType::kNumber}, .default_value = 0.08, .summary = "half the width of the band that layer sparsities lie in", .minimum = 0, .maximum = 1},
-            {.name = "outlier_multiple", .types = {SettingType::kNumber}, .default_value = 5.0, .summary = "M: a score above M times the layer's mean is an outlier", .minimum = 0},
-            {.name = "under", .types = {SettingType::kString}, .default_value = "wanda", .summary = "the method that removes the weights", .choices = {"wanda", "magnitude", "sparsegpt"}},
-            {.name = "count_empty_calls", .types = {SettingType::kBoolean}, .summary = "sequences that bring an expert no token count as calls; default: only after stun"},
+            {.name = "sparsity",
+             .types = {SettingType::kNumber},
+             .summary = "mean share over the layers; left out under the variant's total_sparsity",
+             .minimum = 0,
+             .maximum = 1},
+            {.name = "lambda",
+             .types = {SettingType::kNumber},
+             .default_value = 0.08,
+             .summary = "half the width of the band that layer sparsities lie in",
+             .minimum = 0,
+             .maximum = 1},
+            {.name = "outlier_multiple",
+             .types = {SettingType::kNumber},
+             .default_value = 5.0,
+             .summary = "M: a score above M times the layer's mean is an outlier",
+             .minimum = 0},
+            {.name = "under",
+             .types = {SettingType::kString},
+             .default_value = "wanda",
+             .summary = "the method that removes the weights",
+             .choices = {"wanda", "magnitude", "sparsegpt"}},
+            {.name = "count_empty_calls",
+             .types = {SettingType::kBoolean},
+             .summary = "sequences that bring an expert no token count as calls; default: only after stun"},
         },
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<Owl>(params); },
 }};

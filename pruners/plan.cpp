@@ -14,7 +14,8 @@ class RecordedPlan : public Pruner {
 
   PrunePlan plan(const PruneInputs& inputs) const override {
     if (plan_.model != inputs.model_sha256) {
-      throw input_error("{}: the plan was made for the model with header digest {:.12}, this one has {:.12}; plan this model anew", file_, plan_.model, inputs.model_sha256);
+      throw input_error("{}: the plan was made for the model with header digest {:.12}, this one has {:.12}; plan this model anew", file_, plan_.model,
+                        inputs.model_sha256);
     }
     PrunePlan plan = plan_;
     plan.steps = {{{"planned_by", plan_.steps}}};
@@ -30,7 +31,10 @@ const Registration<Pruner> kRegistration{{
     .name = "plan",
     .version = 1,
     .summary = "carries out a plan made elsewhere",
-    .settings = {{.name = "file", .types = {SettingType::kString}, .summary = "PLAN.json, with PLAN.safetensors beside it where it has masks or weights", .required = true}},
+    .settings = {{.name = "file",
+                  .types = {SettingType::kString},
+                  .summary = "PLAN.json, with PLAN.safetensors beside it where it has masks or weights",
+                  .required = true}},
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<RecordedPlan>(params); },
 }};
 

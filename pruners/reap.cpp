@@ -32,7 +32,9 @@ const Registration<Pruner> kRegistration{{
     .version = 1,
     .summary = "drops the experts with the smallest router-weighted activation (REAP)",
     .settings = with_expert_count({
-        {.name = "renormalize", .types = {SettingType::kBoolean}, .summary = "divide gate weights by the sum of the token's top-k; default: as the model's norm_topk_prob"},
+        {.name = "renormalize",
+         .types = {SettingType::kBoolean},
+         .summary = "divide gate weights by the sum of the token's top-k; default: as the model's norm_topk_prob"},
         {.name = "sum", .types = {SettingType::kBoolean}, .default_value = false, .summary = "sum over the tokens that chose the expert instead of the mean"},
     }),
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<Reap>(params); },

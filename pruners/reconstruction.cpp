@@ -123,7 +123,8 @@ class Reconstruction : public Pruner {
     const std::int64_t dropped = std::ssize(moe.experts) - count_.kept_of(std::ssize(moe.experts));
     std::vector<at::Tensor> reads, outputs;
     dense.run([&](std::size_t) {
-      return Observer{.moe_input = [&](int, const at::Tensor& hidden) { reads.push_back(hidden); }, .moe_output = [&](int, const at::Tensor& hidden) { outputs.push_back(hidden); }};
+      return Observer{.moe_input = [&](int, const at::Tensor& hidden) { reads.push_back(hidden); },
+                      .moe_output = [&](int, const at::Tensor& hidden) { outputs.push_back(hidden); }};
     });
     if (&walk != &dense) {
       reads.clear();
@@ -147,9 +148,12 @@ class Reconstruction : public Pruner {
     LayerPlan plan{.layer = layer};
     is_greedy_ ? search_greedily(batches, experts, dropped, plan) : search_all(batches, experts, dropped, plan);
     for (const SubsetLoss& loss : plan.losses) {
-      if (!std::isfinite(loss.loss)) throw input_error("reconstruction: a loss of layer {} is not finite; the checkpoint is damaged there, or dtype f32 is needed", layer);
+      if (!std::isfinite(loss.loss))
+        throw input_error("reconstruction: a loss of layer {} is not finite; the checkpoint is damaged there, or dtype f32 is needed", layer);
     }
-    const std::vector<int> gone = plan.losses.empty() ? std::vector<int>{} : is_greedy_ ? plan.losses.back().dropped : std::ranges::min_element(plan.losses, {}, &SubsetLoss::loss)->dropped;
+    const std::vector<int> gone = plan.losses.empty() ? std::vector<int>{}
+                                  : is_greedy_        ? plan.losses.back().dropped
+                                                      : std::ranges::min_element(plan.losses, {}, &SubsetLoss::loss)->dropped;
     for (int expert = 0; expert < experts; ++expert) {
       if (!std::ranges::binary_search(gone, expert)) plan.kept.push_back(expert);
     }
@@ -167,12 +171,26 @@ const Registration<Pruner> kRegistration{{
     .version = 1,
     .summary = "keeps the experts that reproduce each layer's output best (Lu et al.)",
     .settings = with_expert_count({
-        {.name = "mode", .types = {SettingType::kString}, .default_value = "layerwise", .summary = "inputs of a layer from the unpruned model, or from the model pruned so far",
+        {.name = "mode",
+         .types = {SettingType::kString},
+         .default_value = "layerwise",
+         .summary = "inputs of a layer from the unpruned model, or from the model pruned so far",
          .choices = {"layerwise", "progressive"}},
-        {.name = "search", .types = {SettingType::kString}, .default_value = "exhaustive", .summary = "all subsets, or one expert after another", .choices = {"exhaustive", "greedy"}},
-        {.name = "shared_expert", .types = {SettingType::kString}, .default_value = "target",
-         .summary = "where a shared expert's output counts: in the target alone, as the recorded reference has it, or on both sides, where it cancels", .choices = {"target", "both"}},
-        {.name = "batch", .types = {SettingType::kInteger}, .default_value = 8, .summary = "sequences whose error is one norm of the loss, as in the authors' code", .minimum = 1},
+        {.name = "search",
+         .types = {SettingType::kString},
+         .default_value = "exhaustive",
+         .summary = "all subsets, or one expert after another",
+         .choices = {"exhaustive", "greedy"}},
+        {.name = "shared_expert",
+         .types = {SettingType::kString},
+         .default_value = "target",
+         .summary = "where a shared expert's output counts: in the target alone, as the recorded reference has it, or on both sides, where it cancels",
+         .choices = {"target", "both"}},
+        {.name = "batch",
+         .types = {SettingType::kInteger},
+         .default_value = 8,
+         .summary = "sequences whose error is one norm of the loss, as in the authors' code",
+         .minimum = 1},
     }),
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<Reconstruction>(params); },
 }};

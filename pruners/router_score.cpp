@@ -12,9 +12,7 @@ class RouterScore : public Pruner {
   void check(const ModelConfig& config) const override { count_.check("router_score", config); }
 
   PrunePlan plan(const PruneInputs& inputs) const override {
-    return keep_highest("router_score", inputs, count_, inputs.observe({Observed::kGates}), [&](const LayerStats& layer) {
-      return layer.gate_probability;
-    });
+    return keep_highest("router_score", inputs, count_, inputs.observe({Observed::kGates}), [&](const LayerStats& layer) { return layer.gate_probability; });
   }
 
  private:

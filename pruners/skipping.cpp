@@ -21,8 +21,8 @@ class Skipping : public Pruner {
 
   void check(const ModelConfig& config) const override {
     if (config.moe_layers() == 0 || config.router.experts_per_token < 2) {
-      throw input_error("skipping: the model ({}) uses {} expert(s) per token, so there is none to skip; choose a model with top-k of at least 2", config.model_type,
-                        config.moe_layers() == 0 ? 0 : config.router.experts_per_token);
+      throw input_error("skipping: the model ({}) uses {} expert(s) per token, so there is none to skip; choose a model with top-k of at least 2",
+                        config.model_type, config.moe_layers() == 0 ? 0 : config.router.experts_per_token);
     }
     if (betas_.size() > 1 && std::ssize(betas_) != config.moe_layers()) {
       throw input_error("skipping: beta has {} numbers, the model has {} MoE layers; give one number or one for each", betas_.size(), config.moe_layers());
@@ -31,7 +31,8 @@ class Skipping : public Pruner {
 
   PrunePlan plan(const PruneInputs& inputs) const override {
     const CalibrationStats stats = calibrates() ? inputs.observe({Observed::kSkipRatios}) : CalibrationStats{};
-    PrunePlan plan{.steps = {{{"rule", inputs.config.router.experts_per_token == 2 ? "p(2) < beta * p(1)" : "extension to top-k > 2: sum of later weights < beta * sum of earlier"}}}};
+    PrunePlan plan{.steps = {{{"rule", inputs.config.router.experts_per_token == 2 ? "p(2) < beta * p(1)"
+                                                                                   : "extension to top-k > 2: sum of later weights < beta * sum of earlier"}}}};
     for (int layer = 0; layer < std::ssize(inputs.config.layers); ++layer) {
       if (inputs.config.layers[layer].mlp != LayerConfig::Mlp::kMoe) continue;
       const double beta = calibrates() ? median_ratio(stats.layers[layer].skip_ratios) : betas_.size() == 1 ? betas_.front() : betas_[plan.layers.size()];
@@ -53,8 +54,12 @@ const Registration<Pruner> kRegistration{{
     .name = "skipping",
     .version = 1,
     .summary = "skips a token's later experts at inference where the router gives them little (Lu et al.)",
-    .settings = {{.name = "beta", .types = {SettingType::kString, SettingType::kNumber, SettingType::kNumberList}, .default_value = "median",
-                  .summary = "threshold: \"median\" of w(k)/w(1) over the calibration tokens, a number, or a number for each MoE layer", .choices = {"median"}, .minimum = 0}},
+    .settings = {{.name = "beta",
+                  .types = {SettingType::kString, SettingType::kNumber, SettingType::kNumberList},
+                  .default_value = "median",
+                  .summary = "threshold: \"median\" of w(k)/w(1) over the calibration tokens, a number, or a number for each MoE layer",
+                  .choices = {"median"},
+                  .minimum = 0}},
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<Skipping>(params); },
 }};
 

@@ -36,8 +36,14 @@ const Registration<Pruner> kRegistration{{
     .summary = "removes weights block by block and updates the others to make up for them (SparseGPT)",
     .settings = AmountSetting::with({
         {.name = "block", .types = {SettingType::kInteger}, .default_value = 128, .summary = "columns decided together", .minimum = 1},
-        {.name = "damping", .types = {SettingType::kNumber}, .default_value = 0.01, .summary = "share of the Hessian's mean diagonal added to its diagonal", .minimum = 0},
-        {.name = "count_empty_calls", .types = {SettingType::kBoolean}, .summary = "sequences that bring an expert no token count as calls; default: only after stun"},
+        {.name = "damping",
+         .types = {SettingType::kNumber},
+         .default_value = 0.01,
+         .summary = "share of the Hessian's mean diagonal added to its diagonal",
+         .minimum = 0},
+        {.name = "count_empty_calls",
+         .types = {SettingType::kBoolean},
+         .summary = "sequences that bring an expert no token count as calls; default: only after stun"},
     }),
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<SparseGpt>(params); },
 }};

@@ -24,9 +24,11 @@ class Stun : public Pruner {
         merge_max_clusters_(params.get<std::int64_t>("merge_max_clusters")),
         kappa_counts_members_(params.get<std::string>("kappa") == "members") {
     if (total_.has_value() + ratio_.has_value() + threshold_.has_value() != 1) {
-      throw input_error("stun: expected exactly one of experts_total, ratio and threshold, found {}; give one", total_.has_value() + ratio_.has_value() + threshold_.has_value());
+      throw input_error("stun: expected exactly one of experts_total, ratio and threshold, found {}; give one",
+                        total_.has_value() + ratio_.has_value() + threshold_.has_value());
     }
-    if (mix_weight_.has_value() != (distance_ == "mixed")) throw input_error("stun: mix_weight belongs to distance \"mixed\", and it needs one; found distance \"{}\"", distance_);
+    if (mix_weight_.has_value() != (distance_ == "mixed"))
+      throw input_error("stun: mix_weight belongs to distance \"mixed\", and it needs one; found distance \"{}\"", distance_);
   }
 
   bool calibrates() const override { return !distance_.starts_with("router"); }
@@ -84,9 +86,11 @@ class Stun : public Pruner {
     });
     plan.search = search.trials;
     if (search.found) return search.trials.back().first;
-    const auto nearest = std::ranges::min_element(search.trials, {}, [&](const auto& trial) { return std::abs(trial.second - target) * 2 + (trial.second < target); });
+    const auto nearest =
+        std::ranges::min_element(search.trials, {}, [&](const auto& trial) { return std::abs(trial.second - target) * 2 + (trial.second < target); });
     if (total_) {  // an exact number was asked for; a ratio takes the nearest that ties allow
-      throw input_error("stun: no threshold leaves {} experts in all (ties go together); the nearest met is {}, at {}; ask for that, or give a ratio", target, nearest->second, nearest->first);
+      throw input_error("stun: no threshold leaves {} experts in all (ties go together); the nearest met is {}, at {}; ask for that, or give a ratio", target,
+                        nearest->second, nearest->first);
     }
     return nearest->first;
   }
@@ -159,15 +163,25 @@ const Registration<Pruner> kRegistration{{
     .summary = "clusters experts that behave alike and keeps one of each cluster (STUN, stage one)",
     .settings =
         {
-            {.name = "distance", .types = {SettingType::kString}, .default_value = "router", .summary = "how unlike two experts are",
+            {.name = "distance",
+             .types = {SettingType::kString},
+             .default_value = "router",
+             .summary = "how unlike two experts are",
              .choices = {"router", "router_normalized", "coactivation", "coactivation_normalized", "mixed"}},
             {.name = "mix_weight", .types = {SettingType::kNumber}, .summary = "of the co-activation term of distance \"mixed\""},
             {.name = "experts_total", .types = {SettingType::kInteger}, .summary = "experts that stay, over all layers", .minimum = 1},
             {.name = "ratio", .types = {SettingType::kNumber}, .summary = "share of all experts to remove, as near as ties allow", .minimum = 0, .maximum = 1},
             {.name = "threshold", .types = {SettingType::kNumber}, .summary = "clusters are joined below this distance"},
-            {.name = "merge_max_clusters", .types = {SettingType::kInteger}, .default_value = 2, .summary = "means replace representatives up to this many (see kappa)", .minimum = 0},
-            {.name = "kappa", .types = {SettingType::kString}, .default_value = "clusters",
-             .summary = "what merge_max_clusters counts: clusters of the layer (the authors' code) or members of the cluster (the paper's text)", .choices = {"clusters", "members"}},
+            {.name = "merge_max_clusters",
+             .types = {SettingType::kInteger},
+             .default_value = 2,
+             .summary = "means replace representatives up to this many (see kappa)",
+             .minimum = 0},
+            {.name = "kappa",
+             .types = {SettingType::kString},
+             .default_value = "clusters",
+             .summary = "what merge_max_clusters counts: clusters of the layer (the authors' code) or members of the cluster (the paper's text)",
+             .choices = {"clusters", "members"}},
         },
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<Stun>(params); },
 }};

@@ -7,7 +7,9 @@ namespace {
 class Wanda : public Pruner {
  public:
   explicit Wanda(const Params& params)
-      : amount_(AmountSetting::from("wanda", params)), is_sequential_(params.get<std::string>("statistics") == "sequential"), counts_empty_calls_(params.find<bool>("count_empty_calls")) {}
+      : amount_(AmountSetting::from("wanda", params)),
+        is_sequential_(params.get<std::string>("statistics") == "sequential"),
+        counts_empty_calls_(params.find<bool>("count_empty_calls")) {}
 
   Target target() const override { return Target::kWeights; }
   bool calibrates() const override { return true; }
@@ -42,9 +44,14 @@ const Registration<Pruner> kRegistration{{
     .version = 1,
     .summary = "removes the weights with the smallest |weight| times input norm, row by row (Wanda)",
     .settings = AmountSetting::with({
-        {.name = "statistics", .types = {SettingType::kString}, .default_value = "sequential",
-         .summary = "input norms of each layer after the layers before it were pruned (exact), or of the dense model (one pass for all ratios)", .choices = {"sequential", "dense"}},
-        {.name = "count_empty_calls", .types = {SettingType::kBoolean}, .summary = "sequences that bring an expert no token count as calls; default: only after stun"},
+        {.name = "statistics",
+         .types = {SettingType::kString},
+         .default_value = "sequential",
+         .summary = "input norms of each layer after the layers before it were pruned (exact), or of the dense model (one pass for all ratios)",
+         .choices = {"sequential", "dense"}},
+        {.name = "count_empty_calls",
+         .types = {SettingType::kBoolean},
+         .summary = "sequences that bring an expert no token count as calls; default: only after stun"},
     }),
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<Wanda>(params); },
 }};

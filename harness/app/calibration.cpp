@@ -21,11 +21,13 @@ CalibrationTokens read_calibration_tokens(const std::string& file, const ModelCo
 CalibrationTokens load_calibration(const CalibrationSpec& calibration, DatasetSource& datasets, const Tokenizer* tokenizer, const ModelConfig& config) {
   if (!calibration.tokens.empty()) return read_calibration_tokens(calibration.tokens, config);
   if (calibration.length > config.max_positions) {
-    throw input_error("calibration: sequences of {} tokens were asked for, the model has {} positions; set \"length\" to at most that", calibration.length, config.max_positions);
+    throw input_error("calibration: sequences of {} tokens were asked for, the model has {} positions; set \"length\" to at most that", calibration.length,
+                      config.max_positions);
   }
   const std::vector<std::string> texts = calibration_texts(calibration, datasets);
   WINNOW_CHECK(tokenizer != nullptr);
-  const CalibrationDocuments documents{.count = texts.size(), .encode = [&](std::size_t document) { return tokenizer->encode(texts[document], Tokenizer::Special::kAdd); }};
+  const CalibrationDocuments documents{.count = texts.size(),
+                                       .encode = [&](std::size_t document) { return tokenizer->encode(texts[document], Tokenizer::Special::kAdd); }};
   const auto load = calibration.loader == "packed"          ? packed_blocks
                     : calibration.loader == "whole_items"   ? whole_items
                     : calibration.loader == "random_window" ? random_windows

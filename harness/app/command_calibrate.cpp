@@ -16,10 +16,14 @@ namespace {
 
 const std::map<std::string, Observed>& observable() {
   static const std::map<std::string, Observed> names = {
-      {"counts", Observed::kCounts},           {"gates", Observed::kGates},
-      {"coactivation", Observed::kCoactivation}, {"output_norms", Observed::kOutputNorms},
-      {"skip_ratios", Observed::kSkipRatios},  {"mean_outputs", Observed::kMeanOutputs},
-      {"input_norms", Observed::kInputNorms},  {"gate_input_norms", Observed::kGateInputNorms},
+      {"counts", Observed::kCounts},
+      {"gates", Observed::kGates},
+      {"coactivation", Observed::kCoactivation},
+      {"output_norms", Observed::kOutputNorms},
+      {"skip_ratios", Observed::kSkipRatios},
+      {"mean_outputs", Observed::kMeanOutputs},
+      {"input_norms", Observed::kInputNorms},
+      {"gate_input_norms", Observed::kGateInputNorms},
       {"grams", Observed::kGrams},
   };
   return names;
@@ -39,7 +43,8 @@ std::set<Observed> what_to_observe(const std::vector<std::string>& names) {
     const auto position = observable().find(name);
     if (position == observable().end()) {
       const std::string near = nearest_name(name, known);
-      throw usage_error("--observe: there is no '{}'{}; there are: {}", name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", "));
+      throw usage_error("--observe: there is no '{}'{}; there are: {}", name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
+                        fmt::join(known, ", "));
     }
     what.insert(position->second);
   }
@@ -55,7 +60,11 @@ int calibrate(const CalibrateOptions& options) {
   LayerWalk walk(checkpoint->config(), checkpoint->tensors(), *checkpoint, tokens, {.dtype = scalar_type(options.dtype)});
   const CalibrationStats stats = collect_stats(walk, checkpoint->config(), checkpoint->tensors(), what);
   checkpoint->check_unchanged();
-  write_stats(options.out, stats, {{"model", checkpoint->header_sha256()}, {"tokens_sha256", tokens.sha256()}, {"dtype", options.dtype}, {"experts_per_token", std::to_string(checkpoint->config().router.experts_per_token)}});
+  write_stats(options.out, stats,
+              {{"model", checkpoint->header_sha256()},
+               {"tokens_sha256", tokens.sha256()},
+               {"dtype", options.dtype},
+               {"experts_per_token", std::to_string(checkpoint->config().router.experts_per_token)}});
   return kExitOk;
 }
 
@@ -63,13 +72,17 @@ int calibrate(const CalibrateOptions& options) {
 
 void add_calibrate_command(CLI::App& program, Invocation& invocation) {
   const auto options = std::make_shared<CalibrateOptions>();
-  CLI::App* command = program.add_subcommand("calibrate",
-                                             "Observes a model on calibration tokens and writes the statistics pruners decide from, for methods of one's own.\n\nExamples:\n"
-                                             "  winnow calibrate models/tiny --calibration calibration.json --data datasets --observe counts,gates --out stats.safetensors\n"
-                                             "  winnow calibrate models/tiny --calibration ids.json --observe counts,input_norms --out stats.safetensors\n");
+  CLI::App* command =
+      program.add_subcommand("calibrate",
+                             "Observes a model on calibration tokens and writes the statistics pruners decide from, for methods of one's own.\n\nExamples:\n"
+                             "  winnow calibrate models/tiny --calibration calibration.json --data datasets --observe counts,gates --out stats.safetensors\n"
+                             "  winnow calibrate models/tiny --calibration ids.json --observe counts,input_norms --out stats.safetensors\n");
   command->add_option("MODEL", options->model, "folder or hub name org/name[@revision]")->required();
-  command->add_option("--calibration", options->calibration, "a variant's \"calibration\" object, or a list of lists of token ids")->required()->type_name("FILE.json");
-  command->add_option("--observe", options->observe, "counts, gates, coactivation, output_norms, skip_ratios, mean_outputs, input_norms, gate_input_norms, grams")
+  command->add_option("--calibration", options->calibration, "a variant's \"calibration\" object, or a list of lists of token ids")
+      ->required()
+      ->type_name("FILE.json");
+  command
+      ->add_option("--observe", options->observe, "counts, gates, coactivation, output_norms, skip_ratios, mean_outputs, input_norms, gate_input_norms, grams")
       ->required()
       ->delimiter(',')
       ->type_name("WHAT,…");

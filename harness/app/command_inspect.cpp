@@ -39,9 +39,11 @@ std::string as_text(const ModelDescription& model) {
   line("hidden, vocabulary", fmt::format("{}, {}", config.hidden, config.vocabulary));
   line("attention", attention_text(config.attention));
   line("experts", experts_text(model.experts_by_layer));
-  if (config.moe_layers() > 0) line("router", fmt::format("top-{}{}", config.router.experts_per_token, config.router.renormalize ? ", weights renormalised" : ""));
+  if (config.moe_layers() > 0)
+    line("router", fmt::format("top-{}{}", config.router.experts_per_token, config.router.renormalize ? ", weights renormalised" : ""));
   line("parameters", fmt::format("{}, {} used by a token, {} in experts", model.parameters, model.active_parameters, model.expert_parameters));
-  if (model.stored_bytes > 0) line("stored", fmt::format("{} as {} in {} file{}", gibibytes(model.stored_bytes), config.dtype, model.files.size(), model.files.size() == 1 ? "" : "s"));
+  if (model.stored_bytes > 0)
+    line("stored", fmt::format("{} as {} in {} file{}", gibibytes(model.stored_bytes), config.dtype, model.files.size(), model.files.size() == 1 ? "" : "s"));
   line("this machine", fmt::format("{} of memory, {} available", gibibytes(model.machine.total_bytes), gibibytes(model.machine.available_bytes)));
   for (const MemoryNeed& need : model.memory) {
     std::string verdict = need.fits ? "fits" : "does not fit";
@@ -69,8 +71,10 @@ void add_inspect_command(CLI::App& program, Invocation& invocation) {
       std::error_code ignored;
       const bool is_file = std::filesystem::is_regular_file(options->model, ignored);
       const ModelDescription model = inspect_model(is_file ? std::filesystem::path(options->model) : find_model_folder(options->model));
-      if (options->json) write_output(to_json(model).dump(2, ' ', true, Json::error_handler_t::replace) + "\n");
-      else write_text(as_text(model));
+      if (options->json)
+        write_output(to_json(model).dump(2, ' ', true, Json::error_handler_t::replace) + "\n");
+      else
+        write_text(as_text(model));
       return kExitOk;
     };
   });

@@ -27,7 +27,11 @@ const char* type_name(SettingType type) {
 OrderedJson describe(const Setting& setting) {
   OrderedJson types = OrderedJson::array();
   for (const SettingType type : setting.types) types.push_back(type_name(type));
-  OrderedJson result = {{"name", setting.name}, {"types", types}, {"required", setting.required}, {"default", OrderedJson::parse(setting.default_value.dump())}, {"summary", setting.summary}};
+  OrderedJson result = {{"name", setting.name},
+                        {"types", types},
+                        {"required", setting.required},
+                        {"default", OrderedJson::parse(setting.default_value.dump())},
+                        {"summary", setting.summary}};
   if (!setting.choices.empty()) result["choices"] = setting.choices;
   if (setting.minimum) result["minimum"] = *setting.minimum;
   if (setting.maximum) result["maximum"] = *setting.maximum;
@@ -74,8 +78,11 @@ void add_list_command(CLI::App& program, Invocation& invocation) {
     bool json = false;
   };
   const auto options = std::make_shared<Options>();
-  CLI::App* command = program.add_subcommand("list", "Lists what this program can do, with every setting.\n\nExamples:\n  winnow list pruners\n  winnow list tasks --json\n");
-  command->add_option("KIND", options->kind, "pruners, tasks, datasets or families")->required()->check(CLI::IsMember({"pruners", "tasks", "datasets", "families"}));
+  CLI::App* command =
+      program.add_subcommand("list", "Lists what this program can do, with every setting.\n\nExamples:\n  winnow list pruners\n  winnow list tasks --json\n");
+  command->add_option("KIND", options->kind, "pruners, tasks, datasets or families")
+      ->required()
+      ->check(CLI::IsMember({"pruners", "tasks", "datasets", "families"}));
   command->add_flag("--json", options->json, "as JSON");
   command->callback([options, &invocation] {
     invocation.action = [options] {

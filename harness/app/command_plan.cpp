@@ -56,8 +56,11 @@ void add_plan_command(CLI::App& program, Invocation& invocation) {
                                              "  winnow plan org/name --with variant.json --calibration-tokens ids.json --out plan.json\n");
   command->add_option("MODEL", options->model, "folder or hub name org/name[@revision]")->required();
   command->add_option("--with", options->variant, "one entry of a sweep's \"variants\"")->required()->type_name("VARIANT.json");
-  command->add_option("--calibration-tokens", options->tokens, "a JSON list of lists of token ids, one sequence each, in place of the variant's calibration")->type_name("IDS.json");
-  command->add_option("--out", options->out, "plan to write; PLAN.safetensors appears beside it where there are masks or weights")->required()->type_name("PLAN.json");
+  command->add_option("--calibration-tokens", options->tokens, "a JSON list of lists of token ids, one sequence each, in place of the variant's calibration")
+      ->type_name("IDS.json");
+  command->add_option("--out", options->out, "plan to write; PLAN.safetensors appears beside it where there are masks or weights")
+      ->required()
+      ->type_name("PLAN.json");
   command->add_option("--dtype", options->dtype, "to calibrate in")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
   options->data.add_to(*command);
   command->callback([options, &invocation] { invocation.action = [options] { return plan(*options); }; });

@@ -19,13 +19,15 @@ struct PruneOptions {
 };
 
 int prune(const PruneOptions& options) {
-  if (options.variant.empty() == options.plan.empty()) throw usage_error("found {} of --with and --plan, expected exactly one", options.plan.empty() ? "neither" : "both");
+  if (options.variant.empty() == options.plan.empty())
+    throw usage_error("found {} of --with and --plan, expected exactly one", options.plan.empty() ? "neither" : "both");
   const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::open(find_model_folder(options.model));
   const PrunePlan plan = !options.plan.empty() ? read_plan(options.plan)
                                                : plan_variant(read_variant_file(options.variant, pruner_declarations()), *checkpoint,
                                                               {.dtype = scalar_type(options.dtype), .tokens = options.tokens, .data = options.data});
   if (plan.model != checkpoint->header_sha256()) {
-    throw input_error("{}: the plan was made for the model with header digest {:.12}, {} has {:.12}; plan this model anew", options.plan, plan.model, options.model, checkpoint->header_sha256());
+    throw input_error("{}: the plan was made for the model with header digest {:.12}, {} has {:.12}; plan this model anew", options.plan, plan.model,
+                      options.model, checkpoint->header_sha256());
   }
   const ExportSummary summary = export_checkpoint(*checkpoint, plan, options.out);
   checkpoint->check_unchanged();
@@ -45,7 +47,8 @@ void add_prune_command(CLI::App& program, Invocation& invocation) {
   command->add_option("MODEL", options->model, "folder or hub name org/name[@revision]")->required();
   command->add_option("--with", options->variant, "one entry of a sweep's \"variants\"")->type_name("VARIANT.json");
   command->add_option("--plan", options->plan, "a plan made by 'winnow plan'")->type_name("PLAN.json");
-  command->add_option("--calibration-tokens", options->tokens, "a JSON list of lists of token ids, in place of the variant's calibration")->type_name("IDS.json");
+  command->add_option("--calibration-tokens", options->tokens, "a JSON list of lists of token ids, in place of the variant's calibration")
+      ->type_name("IDS.json");
   command->add_option("--out", options->out, "folder to write; it may not exist yet")->required()->type_name("FOLDER");
   command->add_option("--dtype", options->dtype, "to calibrate in")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
   options->data.add_to(*command);

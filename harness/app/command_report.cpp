@@ -48,11 +48,14 @@ int report(const ReportOptions& options) {
 
 void add_report_command(CLI::App& program, Invocation& invocation) {
   const auto options = std::make_shared<ReportOptions>();
-  CLI::App* command = program.add_subcommand("report",
-                                             "Makes the leaderboard of one or more stores.\n\nExamples:\n"
-                                             "  winnow report one.sqlite two.sqlite --format csv --out table.csv\n  winnow report sweep.sqlite --format lm-eval --out results\n");
+  CLI::App* command = program.add_subcommand(
+      "report",
+      "Makes the leaderboard of one or more stores.\n\nExamples:\n"
+      "  winnow report one.sqlite two.sqlite --format csv --out table.csv\n  winnow report sweep.sqlite --format lm-eval --out results\n");
   command->add_option("STORE", options->stores, "SQLite files of results; for a cell in several, the later one counts")->required();
-  command->add_option("--format", options->format, "md, csv, json, or lm-eval: that harness's result and sample files")->check(CLI::IsMember({"md", "csv", "json", "lm-eval"}))->capture_default_str();
+  command->add_option("--format", options->format, "md, csv, json, or lm-eval: that harness's result and sample files")
+      ->check(CLI::IsMember({"md", "csv", "json", "lm-eval"}))
+      ->capture_default_str();
   command->add_option("--out", options->out, "file to write, whole or not at all; default: standard output; with lm-eval a folder")->type_name("FILE|DIR");
   command->callback([options, &invocation] { invocation.action = [options] { return report(*options); }; });
 }

@@ -51,7 +51,8 @@ int dry_run(const std::filesystem::path& store, const std::vector<Cell>& cells) 
   std::size_t done = 0;
   for (const Cell& cell : cells) {
     done += finished.contains(cell.key);
-    table += fmt::format("{}  {}  {}  {}  {}\n", finished.contains(cell.key) ? "done" : "to do", one_line(cell.model, 60), one_line(cell.variant, 60), one_line(cell.task_label, 80), cell.key.substr(0, 12));
+    table += fmt::format("{}  {}  {}  {}  {}\n", finished.contains(cell.key) ? "done" : "to do", one_line(cell.model, 60), one_line(cell.variant, 60),
+                         one_line(cell.task_label, 80), cell.key.substr(0, 12));
   }
   write_text(table);
   say(fmt::format("winnow: {} cells, {} of them done; nothing was run", cells.size(), done));
@@ -86,8 +87,10 @@ int run(const RunOptions& options) {
   at::set_num_threads(threads);
   const std::unique_ptr<DatasetSource> datasets = options.sweep.open_data();
   const std::filesystem::path file = store_file(options, sweep);
-  const std::unique_ptr<ModelOpener> opener = make_model_opener(
-      {.device = sweep.device, .token_budget = sweep.token_budget, .datasets = datasets.get(), .cache = std::filesystem::path(file).replace_extension(".cache")});
+  const std::unique_ptr<ModelOpener> opener = make_model_opener({.device = sweep.device,
+                                                                 .token_budget = sweep.token_budget,
+                                                                 .datasets = datasets.get(),
+                                                                 .cache = std::filesystem::path(file).replace_extension(".cache")});
   const std::vector<Cell> cells = expand(sweep, *opener, *datasets);
   check_variants(sweep, *opener);
   if (options.dry_run) return dry_run(file, cells);
@@ -117,9 +120,10 @@ int run(const RunOptions& options) {
 
 void add_run_command(CLI::App& program, Invocation& invocation) {
   const auto options = std::make_shared<RunOptions>();
-  CLI::App* command = program.add_subcommand("run",
-                                             "Runs what a sweep file asks for and prints the leaderboard; the same command again goes on where it was stopped.\n\nExamples:\n"
-                                             "  winnow run sweep.json --data datasets\n  winnow run sweep.json --set models[0].dtype=bf16 --dry-run\n");
+  CLI::App* command =
+      program.add_subcommand("run",
+                             "Runs what a sweep file asks for and prints the leaderboard; the same command again goes on where it was stopped.\n\nExamples:\n"
+                             "  winnow run sweep.json --data datasets\n  winnow run sweep.json --set models[0].dtype=bf16 --dry-run\n");
   options->sweep.add_to(*command);
   command->add_option("--store", options->store, "SQLite file of the results; default: NAME.sqlite beside the sweep file")->type_name("FILE");
   command->add_flag("--dry-run", options->dry_run, "check everything, list the cells, run none");

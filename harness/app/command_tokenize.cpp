@@ -30,7 +30,8 @@ std::vector<std::int32_t> ids_of(const Json& item, std::size_t index, std::int64
   if (!item.is_array()) throw input_error("standard input: item {} is no list of token ids", index);
   std::vector<std::int32_t> ids;
   for (const Json& id : item) {
-    if (!id.is_number_integer() || id < 0 || id >= vocabulary) throw input_error("standard input: item {} holds {}; expected token ids from 0 to {}", index, id.dump(), vocabulary - 1);
+    if (!id.is_number_integer() || id < 0 || id >= vocabulary)
+      throw input_error("standard input: item {} holds {}; expected token ids from 0 to {}", index, id.dump(), vocabulary - 1);
     ids.push_back(id.get<std::int32_t>());
   }
   return ids;
@@ -44,7 +45,8 @@ int tokenize(const TokenizeOptions& options) {
   Json result = Json::array();
   for (std::size_t i = 0; i < list.size(); ++i) {
     if (options.decode) {
-      result.push_back(replace_invalid_utf8(tokenizer->decode(ids_of(list[i], i, vocabulary), options.no_special ? Tokenizer::SpecialText::kSkip : Tokenizer::SpecialText::kKeep)));
+      result.push_back(replace_invalid_utf8(
+          tokenizer->decode(ids_of(list[i], i, vocabulary), options.no_special ? Tokenizer::SpecialText::kSkip : Tokenizer::SpecialText::kKeep)));
     } else {
       if (!list[i].is_string()) throw input_error("standard input: item {} is no string", i);
       result.push_back(tokenizer->encode(list[i].get<std::string>(), options.no_special ? Tokenizer::Special::kNone : Tokenizer::Special::kAdd));

@@ -23,7 +23,8 @@ int trace(const TraceOptions& options) {
   const auto prompts = parse_token_lists(read_json_file(options.tokens), options.tokens, checkpoint->config());
   const PrunePlan plan = options.plan.empty() ? PrunePlan{} : read_plan(options.plan);
   if (!options.plan.empty() && plan.model != checkpoint->header_sha256()) {
-    throw input_error("{}: the plan was made for the model with header digest {:.12}, {} has {:.12}; plan this model anew", options.plan, plan.model, options.model, checkpoint->header_sha256());
+    throw input_error("{}: the plan was made for the model with header digest {:.12}, {} has {:.12}; plan this model anew", options.plan, plan.model,
+                      options.model, checkpoint->header_sha256());
   }
   const PrunedCheckpoint pruned = apply_plan(plan, checkpoint->config(), checkpoint->tensors(), *checkpoint);
   const Model model = load_model(pruned.config, pruned.tensors, *pruned.weights, {.dtype = scalar_type(options.dtype), .kept_experts = {}});

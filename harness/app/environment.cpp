@@ -53,8 +53,8 @@ Json environment_of(const Sweep& sweep, int threads, const std::vector<std::stri
 }
 
 std::string version_text() {
-  return fmt::format("winnow {}\ncommit {}{}\nlibtorch {}\ndevices cpu ({} cores), {}\ncompiler {}", WINNOW_VERSION, kBuildCommit, kBuildIsDirty ? " with changes" : "",
-                     TORCH_VERSION, usable_cores(), cuda_text(), kCompiler);
+  return fmt::format("winnow {}\ncommit {}{}\nlibtorch {}\ndevices cpu ({} cores), {}\ncompiler {}", WINNOW_VERSION, kBuildCommit,
+                     kBuildIsDirty ? " with changes" : "", TORCH_VERSION, usable_cores(), cuda_text(), kCompiler);
 }
 
 }  // namespace winnow

@@ -67,8 +67,10 @@ std::optional<double> sparsity_left(const PlanRequest& request, const PrunedChec
   const double before = static_cast<double>(count_weights(request.tensors, elements).experts);
   const double gone = before == 0 ? 0 : 1.0 - static_cast<double>(count_weights(current.tensors, elements).experts) / before;
   if (gone > *request.total_sparsity) {
-    throw input_error("variant: the expert steps already remove {:.1f} % of the expert weights, total_sparsity asks for {:.1f} %; remove fewer experts or raise total_sparsity",
-                      100 * gone, 100 * *request.total_sparsity);
+    throw input_error(
+        "variant: the expert steps already remove {:.1f} % of the expert weights, total_sparsity asks for {:.1f} %; remove fewer experts or raise "
+        "total_sparsity",
+        100 * gone, 100 * *request.total_sparsity);
   }
   return 1.0 - (1.0 - *request.total_sparsity) / (1.0 - gone);
 }
@@ -93,7 +95,10 @@ class StatsOf {
  public:
   StatsOf(const PlanRequest& request, const PrunePlan& so_far, const PrunedCheckpoint& current) : request_(request), current_(current) {
     if (request.cache.empty() || request.calibration == nullptr) return;
-    key_ = sha256_hex(canonical_json({{"plan", plan_to_json(so_far)}, {"tokens", request.calibration->sha256()}, {"dtype", c10::toString(request.walk.dtype)}, {"model", request.model_sha256}}));
+    key_ = sha256_hex(canonical_json({{"plan", plan_to_json(so_far)},
+                                      {"tokens", request.calibration->sha256()},
+                                      {"dtype", c10::toString(request.walk.dtype)},
+                                      {"model", request.model_sha256}}));
   }
 
   CalibrationStats observe(const std::set<Observed>& what) {
@@ -129,17 +134,30 @@ std::filesystem::path cached_plan_file(const PlanRequest& request) {
     if (step.settings.contains("file")) return {};  // is a plan file already
     steps.push_back(describe(step, Registry<Pruner>::instance().find(step.pruner)));
   }
-  const Json key = {{"steps", steps}, {"total_sparsity", request.total_sparsity.value_or(-1)}, {"scope", request.scope}, {"leave_out", request.leave_out}, {"model", request.model_sha256},
-                    {"tokens", request.calibration ? request.calibration->sha256() : ""}, {"dtype", c10::toString(request.walk.dtype)}};
+  const Json key = {{"steps", steps},
+                    {"total_sparsity", request.total_sparsity.value_or(-1)},
+                    {"scope", request.scope},
+                    {"leave_out", request.leave_out},
+                    {"model", request.model_sha256},
+                    {"tokens", request.calibration ? request.calibration->sha256() : ""},
+                    {"dtype", c10::toString(request.walk.dtype)}};
   return request.cache / ("plan-" + sha256_hex(canonical_json(key)).substr(0, 24) + ".json");
 }
 
-// A layer whose router the variant's patterns name keeps its experts.
-void leave_layers_out(const PlanRequest& request, const PrunedCheckpoint& current, PrunePlan& decided) {
+// What the variant's patterns name stays: a layer whose router matches keeps its experts; an expert that matches may not have gone.
+void leave_out(const PlanRequest& request, const StepSpec& step, const PrunedCheckpoint& current, PrunePlan& decided) {
   if (!request.is_left_out) return;
   for (const TensorSpec& tensor : current.tensors) {
-    if (tensor.role != Role::kRouter || !request.is_left_out(tensor)) continue;
-    std::erase_if(decided.layers, [&](const LayerPlan& layer) { return layer.layer == tensor.layer; });
+    if (!request.is_left_out(tensor)) continue;
+    if (tensor.role == Role::kRouter) std::erase_if(decided.layers, [&](const LayerPlan& layer) { return layer.layer == tensor.layer; });
+    const auto layer = std::ranges::find(decided.layers, tensor.layer, &LayerPlan::layer);
+    if (tensor.role != Role::kExpertGate || layer == decided.layers.end()) continue;
+    const bool stays = layer->merges.empty() && (layer->kept.empty() || std::ranges::binary_search(layer->kept, tensor.expert));
+    if (!stays) {
+      throw input_error(
+          "{}: leave_out names expert {} of layer {}, which this pruner removes; leave out the whole layer, or choose a pruner that scores experts",
+          step.pruner, tensor.expert, tensor.layer);
+    }
   }
 }
 
@@ -149,7 +167,8 @@ PrunePlan plan_step(const PlanRequest& request, const StepSpec& step, const Prun
   const PrunedCheckpoint current = apply_plan(so_far, request.config, request.tensors, request.weights);
   pruner->check(current.config);
   StatsOf stats(request, so_far, current);
-  PruneInputs inputs{.config = current.config, .tensors = current.tensors, .weights = *current.weights, .model_sha256 = request.model_sha256, .steps_before = so_far.steps};
+  PruneInputs inputs{
+      .config = current.config, .tensors = current.tensors, .weights = *current.weights, .model_sha256 = request.model_sha256, .steps_before = so_far.steps};
   inputs.calibration = request.calibration;
   inputs.walk = request.walk;
   inputs.scope = request.scope;
@@ -158,7 +177,7 @@ PrunePlan plan_step(const PlanRequest& request, const StepSpec& step, const Prun
   if (pruner->target() == Pruner::Target::kWeights) inputs.sparsity = sparsity_left(request, current);
   inputs.observe = [&](const std::set<Observed>& what) { return stats.observe(what); };
   PrunePlan decided = pruner->plan(inputs);
-  if (pruner->target() == Pruner::Target::kExperts) leave_layers_out(request, current, decided);
+  if (pruner->target() == Pruner::Target::kExperts) leave_out(request, step, current, decided);
   Json described = describe(step, registered);
   for (const Json& note : decided.steps) described.update(note);
   if (pruner->calibrates()) described["experts_with_few_tokens"] = experts_with_few_tokens(stats.observe({Observed::kCounts}));
@@ -170,7 +189,8 @@ PrunePlan plan_step(const PlanRequest& request, const StepSpec& step, const Prun
 
 }  // namespace
 
-PlanRequest request_plan(const VariantSpec& variant, const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& weights, const std::string& model_sha256) {
+PlanRequest request_plan(const VariantSpec& variant, const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& weights,
+                         const std::string& model_sha256) {
   PlanRequest request{.config = config, .tensors = tensors, .weights = weights, .model_sha256 = model_sha256, .steps = variant.steps};
   request.total_sparsity = variant.total_sparsity;
   request.scope = variant.scope;
@@ -178,7 +198,9 @@ PlanRequest request_plan(const VariantSpec& variant, const ModelConfig& config, 
   if (variant.leave_out.empty()) return request;
   auto patterns = std::make_shared<std::vector<Regex>>();
   for (const std::string& pattern : variant.leave_out) patterns->emplace_back(pattern);
-  request.is_left_out = [patterns](const TensorSpec& tensor) { return std::ranges::any_of(*patterns, [&](const Regex& pattern) { return pattern.search(tensor.name).has_value(); }); };
+  request.is_left_out = [patterns](const TensorSpec& tensor) {
+    return std::ranges::any_of(*patterns, [&](const Regex& pattern) { return pattern.search(tensor.name).has_value(); });
+  };
   return request;
 }
 
@@ -189,7 +211,8 @@ void check_steps(const std::vector<StepSpec>& steps, const ModelConfig& config, 
     if (i == 0) pruner->check(config);  // later steps meet a smaller model, known only once the first has planned
     if (pruner->calibrates() && !has_calibration) throw input_error("{}: it needs calibration tokens; give the variant a \"calibration\"", steps[i].pruner);
     const bool is_weight_step = pruner->target() == Pruner::Target::kWeights;
-    if (weights_changed) throw input_error("variant: step {} ({}) stands after a weight step; put expert steps first and one weight step last", i, steps[i].pruner);
+    if (weights_changed)
+      throw input_error("variant: step {} ({}) stands after a weight step; put expert steps first and one weight step last", i, steps[i].pruner);
     weights_changed = is_weight_step;
   }
 }

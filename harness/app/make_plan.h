@@ -32,7 +32,8 @@ struct PlanRequest {
 };
 
 // The steps, amounts and patterns of a variant, for a model; calibration, walk and cache are left to the caller.
-PlanRequest request_plan(const VariantSpec& variant, const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& weights, const std::string& model_sha256);
+PlanRequest request_plan(const VariantSpec& variant, const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& weights,
+                         const std::string& model_sha256);
 
 // Runs the steps one after another, each on the model the ones before leave, and composes their plans into one for the model given.
 // Throws Error(kInput) before any calibration where a step cannot work.

@@ -58,7 +58,9 @@ KnownModel look_at_checkpoint(const ModelSpec& spec) {
 class Borrowed : public LanguageModel {
  public:
   explicit Borrowed(LanguageModel& model) : model_(model) {}
-  void answer(std::span<const Request> requests, const AnswerSettings& settings, const OnResponse& on_response) override { model_.answer(requests, settings, on_response); }
+  void answer(std::span<const Request> requests, const AnswerSettings& settings, const OnResponse& on_response) override {
+    model_.answer(requests, settings, on_response);
+  }
   std::vector<std::int32_t> encode(std::string_view text, Special special) const override { return model_.encode(text, special); }
   WorkCounters counters() const override { return model_.counters(); }
 
@@ -68,13 +70,15 @@ class Borrowed : public LanguageModel {
 
 double expert_weights(const ModelConfig& config) {
   double count = 0;
-  for (const LayerConfig& layer : config.layers) count += 3.0 * static_cast<double>(config.hidden) * static_cast<double>(layer.expert_width) * static_cast<double>(layer.experts);
+  for (const LayerConfig& layer : config.layers)
+    count += 3.0 * static_cast<double>(config.hidden) * static_cast<double>(layer.expert_width) * static_cast<double>(layer.experts);
   return count;
 }
 
 std::vector<Metric> size_metrics(const ModelConfig& before, const ModelConfig& after) {
   const double experts_before = expert_weights(before);
-  std::vector<Metric> metrics = {{.name = "parameters", .value = static_cast<double>(after.parameters()), .unit = "parameters", .higher_is_better = false, .count = 1}};
+  std::vector<Metric> metrics = {
+      {.name = "parameters", .value = static_cast<double>(after.parameters()), .unit = "parameters", .higher_is_better = false, .count = 1}};
   double experts = 0;
   for (const LayerConfig& layer : after.layers) experts += layer.mlp == LayerConfig::Mlp::kMoe ? static_cast<double>(layer.experts) : 0;
   if (experts_before > 0) {
@@ -86,7 +90,9 @@ std::vector<Metric> size_metrics(const ModelConfig& before, const ModelConfig& a
 
 void add_plan_metrics(const PrunePlan& plan, std::vector<Metric>& metrics) {
   if (!plan.realised) return;
-  const auto add = [&](const char* name, double value, const char* unit) { metrics.push_back({.name = name, .value = value, .unit = unit, .higher_is_better = true, .count = 1}); };
+  const auto add = [&](const char* name, double value, const char* unit) {
+    metrics.push_back({.name = name, .value = value, .unit = unit, .higher_is_better = true, .count = 1});
+  };
   add("realised_expert_sparsity", plan.realised->experts, "share");
   add("realised_sparsity", plan.realised->linears, "share");
   add("stored_bytes", static_cast<double>(plan.realised->bytes), "bytes");
@@ -103,7 +109,8 @@ at::Device device_of(const std::string& name) {
   const at::Device first = open_cuda();
   const at::Device named(name);
   if (!named.has_index()) return first;
-  if (static_cast<std::size_t>(named.index()) >= at::getNumGPUs()) throw unsupported_error("device {}: this machine has {} GPUs, counted from 0", name, at::getNumGPUs());
+  if (static_cast<std::size_t>(named.index()) >= at::getNumGPUs())
+    throw unsupported_error("device {}: this machine has {} GPUs, counted from 0", name, at::getNumGPUs());
   return named;
 }
 
@@ -164,7 +171,10 @@ class Opener : public ModelOpener {
     const auto found = known_.find(spec.name);
     if (found != known_.end()) return found->second;
     try {
-      return known_.emplace(spec.name, !spec.recorded.empty() ? look_at_recorded(spec) : !spec.config.empty() ? look_at_random(spec) : look_at_checkpoint(spec)).first->second;
+      return known_.emplace(spec.name, !spec.recorded.empty() ? look_at_recorded(spec)
+                                       : !spec.config.empty() ? look_at_random(spec)
+                                                              : look_at_checkpoint(spec))
+          .first->second;
     } catch (const Error& error) {
       throw Error(error.kind(), fmt::format("model '{}': {}", spec.name, error.what()));
     }

@@ -11,8 +11,8 @@ namespace winnow {
 struct OpenerOptions {
   std::string device = "cpu";
   std::int64_t token_budget = 8192;
-  DatasetSource* datasets = nullptr;   // calibration texts come from it
-  std::filesystem::path cache = {};    // of statistics and plans; empty: none
+  DatasetSource* datasets = nullptr;  // calibration texts come from it
+  std::filesystem::path cache = {};   // of statistics and plans; empty: none
 };
 
 // Models of a sweep: checkpoints, recorded outputs, shapes with random weights. Each is looked at (headers, tokenizer, digests) once, however

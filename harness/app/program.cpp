@@ -48,7 +48,8 @@ void refuse_unknown_verb(const CLI::App& program, int argc, char** argv) {
     if (verb == argv[1]) return;
   }
   const std::string near = nearest_name(argv[1], verbs);
-  throw usage_error("there is no command '{}'{}; there are: {}", argv[1], near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(verbs, ", "));
+  throw usage_error("there is no command '{}'{}; there are: {}", argv[1], near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
+                    fmt::join(verbs, ", "));
 }
 
 // CLI11 has exit codes of its own, from 100 on.

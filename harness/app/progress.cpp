@@ -27,7 +27,9 @@ std::size_t terminal_columns() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
 }
 
-std::string score_text(const Metric& metric) { return fmt::format("{}{} {:.4f}", metric.name, metric.filter == "none" ? "" : "," + metric.filter, metric.value); }
+std::string score_text(const Metric& metric) {
+  return fmt::format("{}{} {:.4f}", metric.name, metric.filter == "none" ? "" : "," + metric.filter, metric.value);
+}
 
 }  // namespace
 
@@ -46,10 +48,12 @@ std::string shown_seconds(double seconds) {
 
 std::string status_text(const SweepProgress& progress, const Rate& rate) {
   std::string text = fmt::format("{}/{} examples", shown_count(progress.examples_done), shown_count(progress.examples_total));
-  if (rate.seconds_in_cell > 0 && rate.tokens_this_run > 0) text += fmt::format(", {} tokens/s", shown_count(std::llround(rate.tokens_this_run / rate.seconds_in_cell)));
+  if (rate.seconds_in_cell > 0 && rate.tokens_this_run > 0)
+    text += fmt::format(", {} tokens/s", shown_count(std::llround(rate.tokens_this_run / rate.seconds_in_cell)));
   if (progress.score) text += fmt::format(", {} so far", score_text(*progress.score));
   if (rate.examples_this_run > 0) {
-    const double left = static_cast<double>(progress.examples_total - progress.examples_done) * rate.seconds_in_cell / static_cast<double>(rate.examples_this_run);
+    const double left =
+        static_cast<double>(progress.examples_total - progress.examples_done) * rate.seconds_in_cell / static_cast<double>(rate.examples_this_run);
     const std::size_t cells_after = progress.cells_total - progress.cells_done - 1;
     const double per_cell = rate.seconds_per_other_cell > 0 ? rate.seconds_per_other_cell : rate.seconds_in_cell + left;
     text += fmt::format(", about {} left", shown_seconds(left + static_cast<double>(cells_after) * per_cell));
@@ -87,7 +91,8 @@ void Progress::update(const SweepProgress& progress) {
   if (seconds_between(shown_at_, now) < (on_terminal_ ? kSecondsBetweenTerminalLines : kSecondsBetweenLogLines)) return;
   shown_at_ = now;
   const std::size_t cells_finished = progress.cells_done - cells_at_start_;
-  const Rate rate{.seconds_in_cell = seconds_between(cell_began_, now), .examples_this_run = progress.examples_done - examples_at_start_,
+  const Rate rate{.seconds_in_cell = seconds_between(cell_began_, now),
+                  .examples_this_run = progress.examples_done - examples_at_start_,
                   .tokens_this_run = progress.counters.tokens_forwarded - tokens_at_start_,
                   .seconds_per_other_cell = cells_finished > 0 ? seconds_between(began_, cell_began_) / static_cast<double>(cells_finished) : 0};
   const std::string line = fmt::format("[{}/{}] {}: {}", progress.cells_done + 1, progress.cells_total, name_of(*progress.cell), status_text(progress, rate));

@@ -14,7 +14,11 @@ void DataOptions::add_to(CLI::App& command) {
 
 void SweepOptions::add_to(CLI::App& command) {
   command.add_option("SWEEP.json", file, "the sweep file")->required();
-  command.add_option("--set", overrides, "PATH=VALUE: changes the sweep, such as models[0].dtype=bf16 or variants.*.steps[0].seed=2")->type_name("PATH=VALUE")->take_all()->expected(1)->delimiter('\0');
+  command.add_option("--set", overrides, "PATH=VALUE: changes the sweep, such as models[0].dtype=bf16 or variants.*.steps[0].seed=2")
+      ->type_name("PATH=VALUE")
+      ->take_all()
+      ->expected(1)
+      ->delimiter('\0');
   data.add_to(command);
 }
 
@@ -30,7 +34,9 @@ PrunerDeclarations pruner_declarations() {
   PrunerDeclarations declarations;
   for (const std::string& name : registry.names()) {
     const Registered<Pruner>& entry = registry.find(name);
-    declarations[name] = {.version = entry.version, .settings = entry.settings, .try_settings = [name](const Json& settings) { Registry<Pruner>::instance().make(name, settings); }};
+    declarations[name] = {.version = entry.version, .settings = entry.settings, .try_settings = [name](const Json& settings) {
+                            Registry<Pruner>::instance().make(name, settings);
+                          }};
   }
   return declarations;
 }

@@ -11,7 +11,9 @@
 namespace winnow {
 namespace {
 
-at::Tensor stored(const at::Tensor& tensor, at::ScalarType dtype) { return tensor.detach().to(at::TensorOptions(at::kCPU).dtype(dtype), false, true).contiguous(); }
+at::Tensor stored(const at::Tensor& tensor, at::ScalarType dtype) {
+  return tensor.detach().to(at::TensorOptions(at::kCPU).dtype(dtype), false, true).contiguous();
+}
 
 class PromptTrace {
  public:

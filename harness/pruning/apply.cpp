@@ -15,8 +15,8 @@ namespace {
 struct ExpertOrigin {
   std::vector<int> members;
   std::vector<double> weights;
-  int router_row = -1;                   // taken as it is
-  std::vector<int> averaged_router_rows; // or the mean of these
+  int router_row = -1;                    // taken as it is
+  std::vector<int> averaged_router_rows;  // or the mean of these
 };
 
 const LayerPlan* layer_plan(const PrunePlan& plan, int layer) {

@@ -25,7 +25,8 @@ constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
 void check_request(const CalibrationDocuments& documents, std::size_t sequences, std::size_t length) {
   if (documents.count == 0) throw input_error("calibration: there are no documents; name a data set that has some");
-  if (sequences == 0 || length < 2) throw input_error("calibration: {} sequences of {} tokens were asked for; at least one of two tokens is expected", sequences, length);
+  if (sequences == 0 || length < 2)
+    throw input_error("calibration: {} sequences of {} tokens were asked for; at least one of two tokens is expected", sequences, length);
 }
 
 // Blocks of one group of documents: whole ones, or a single short one where all of the group's tokens do not fill a block.
@@ -52,7 +53,8 @@ CalibrationTokens draw_windows(std::size_t sequences, std::size_t length, std::u
     if (ids.size() <= length) {
       too_short.insert(document);
       if (too_short.size() == documents.count) {
-        throw input_error("calibration: none of the {} documents is longer than {} tokens; lower \"length\" or use the loader \"packed\"", documents.count, length);
+        throw input_error("calibration: none of the {} documents is longer than {} tokens; lower \"length\" or use the loader \"packed\"", documents.count,
+                          length);
       }
       continue;
     }
@@ -98,15 +100,16 @@ CalibrationTokens packed_blocks(const CalibrationDocuments& documents, std::size
     cut_group(group, length, wanted, tokens.sequences);
   }
   if (tokens.sequences.size() < sequences) {
-    throw input_error("calibration: {} documents give {} blocks of {} tokens, {} were asked for; lower \"sequences\" or \"length\", or name a larger data set", documents.count,
-                      tokens.sequences.size(), length, sequences);
+    throw input_error("calibration: {} documents give {} blocks of {} tokens, {} were asked for; lower \"sequences\" or \"length\", or name a larger data set",
+                      documents.count, tokens.sequences.size(), length, sequences);
   }
   return tokens;
 }
 
 CalibrationTokens random_windows(const CalibrationDocuments& documents, std::size_t sequences, std::size_t length, std::uint64_t seed) {
   check_request(documents, sequences, length);
-  return draw_windows(sequences, length, seed, documents, [&](PythonRandom& random) { return random.integer(0, static_cast<std::int64_t>(documents.count) - 1); });
+  return draw_windows(sequences, length, seed, documents,
+                      [&](PythonRandom& random) { return random.integer(0, static_cast<std::int64_t>(documents.count) - 1); });
 }
 
 CalibrationTokens random_windows_prefiltered(const CalibrationDocuments& documents, std::size_t sequences, std::size_t length, std::uint64_t seed) {

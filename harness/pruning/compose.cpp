@@ -12,7 +12,8 @@ bool changes_experts(const LayerPlan& plan) { return !plan.kept.empty() || !plan
 LayerPlan compose_layers(LayerPlan first, const LayerPlan& second) {
   if (changes_experts(second)) {
     if (!first.clusters.empty() || !first.merges.empty() || !second.clusters.empty() || !second.merges.empty()) {
-      throw input_error("plan, layer {}: two steps of a variant both cluster or merge experts; let one step decide about experts, then others about weights", first.layer);
+      throw input_error("plan, layer {}: two steps of a variant both cluster or merge experts; let one step decide about experts, then others about weights",
+                        first.layer);
     }
     if (first.kept.empty()) {
       first.kept = second.kept;

@@ -6,8 +6,12 @@
 
 namespace winnow {
 
-LayerWalk::LayerWalk(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const CalibrationTokens& tokens, const LayerWalkOptions& options)
-    : options_(options), tensors_(tensors), source_(source), model_(load_embedding(config, tensors, source, {.dtype = options.dtype, .device = options.device})) {
+LayerWalk::LayerWalk(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const CalibrationTokens& tokens,
+                     const LayerWalkOptions& options)
+    : options_(options),
+      tensors_(tensors),
+      source_(source),
+      model_(load_embedding(config, tensors, source, {.dtype = options.dtype, .device = options.device})) {
   for (std::size_t begin = 0; begin < tokens.sequences.size(); begin += options.sequences_per_batch) {
     PackedBatch batch;
     std::vector<std::int64_t> sequence_of_row;
@@ -18,7 +22,8 @@ LayerWalk::LayerWalk(const ModelConfig& config, const std::vector<TensorSpec>& t
       sequence_of_row.insert(sequence_of_row.end(), sequence.size(), static_cast<std::int64_t>(i));
     }
     for (const std::int32_t id : batch.tokens) {
-      if (id < 0 || id >= config.vocabulary) throw input_error("calibration: token id {} is beyond the model's vocabulary of {}; tokenise with this model's tokenizer", id, config.vocabulary);
+      if (id < 0 || id >= config.vocabulary)
+        throw input_error("calibration: token id {} is beyond the model's vocabulary of {}; tokenise with this model's tokenizer", id, config.vocabulary);
     }
     outputs_.push_back(embed(model_, batch));
     sequences_.push_back(at::tensor(sequence_of_row, at::kLong));

@@ -21,7 +21,8 @@ struct LayerWalkOptions {
 //   for (LayerWalk walk(…); walk.enter_next_layer();) { walk.run(observer); }
 class LayerWalk {
  public:
-  LayerWalk(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const CalibrationTokens& tokens, const LayerWalkOptions& options);
+  LayerWalk(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const CalibrationTokens& tokens,
+            const LayerWalkOptions& options);
 
   // Loads the next layer; false after the last. A layer that was entered and not run is run first.
   bool enter_next_layer();

@@ -12,7 +12,8 @@ void check_indices(const LayerPlan& plan, const char* what, const std::vector<in
   std::set<int> seen;
   for (const int index : indices) {
     if (index < 0 || index >= experts) {
-      throw input_error("plan, layer {}: {} names expert {}, but the layer has experts 0 to {}; the plan is of another model", plan.layer, what, index, experts - 1);
+      throw input_error("plan, layer {}: {} names expert {}, but the layer has experts 0 to {}; the plan is of another model", plan.layer, what, index,
+                        experts - 1);
     }
     if (!seen.insert(index).second) throw input_error("plan, layer {}: {} names expert {} twice; each expert may be there once", plan.layer, what, index);
   }
@@ -39,7 +40,8 @@ void check_clusters(const LayerPlan& plan, std::int64_t experts) {
   }
   if (plan.representatives.empty()) return;
   if (plan.representatives.size() != plan.clusters.size()) {
-    throw input_error("plan, layer {}: {} representatives for {} clusters; one each is expected", plan.layer, plan.representatives.size(), plan.clusters.size());
+    throw input_error("plan, layer {}: {} representatives for {} clusters; one each is expected", plan.layer, plan.representatives.size(),
+                      plan.clusters.size());
   }
   for (std::size_t i = 0; i < plan.clusters.size(); ++i) {
     if (std::ranges::find(plan.clusters[i], plan.representatives[i]) == plan.clusters[i].end()) {
@@ -53,7 +55,8 @@ void check_merges(const LayerPlan& plan, std::int64_t experts) {
   std::vector<int> members;
   for (const ExpertMerge& merge : plan.merges) {
     if (merge.members.empty() || merge.members.size() != merge.weights.size()) {
-      throw input_error("plan, layer {}: a merge has {} members and {} weights; one weight for each member is expected", plan.layer, merge.members.size(), merge.weights.size());
+      throw input_error("plan, layer {}: a merge has {} members and {} weights; one weight for each member is expected", plan.layer, merge.members.size(),
+                        merge.weights.size());
     }
     if (merge.into < 0 || merge.into >= experts_after(plan, experts) || !targets.insert(merge.into).second) {
       throw input_error("plan, layer {}: a merge goes into expert {}, which is beyond the layer or taken already", plan.layer, merge.into);

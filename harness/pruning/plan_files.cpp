@@ -30,7 +30,8 @@ void write_plan(const std::filesystem::path& path, const PrunePlan& plan) {
 PrunePlan read_plan(const std::filesystem::path& path) {
   PrunePlan plan = plan_from_json(read_json_file(path), path.string());
   if (!std::filesystem::exists(tensor_file(path))) {
-    if (!plan.masks.empty()) throw input_error("{}: it speaks of masks, but {} is not there; keep both files together", path.string(), tensor_file(path).string());
+    if (!plan.masks.empty())
+      throw input_error("{}: it speaks of masks, but {} is not there; keep both files together", path.string(), tensor_file(path).string());
     return plan;
   }
   for (auto& [name, tensor] : read_tensors(tensor_file(path))) {
@@ -44,12 +45,15 @@ PrunePlan read_plan(const std::filesystem::path& path) {
   }
   for (const MaskRecord& mask : plan.masks) {
     const auto bits = plan.mask_bits.find(mask.name);
-    if (bits == plan.mask_bits.end()) throw input_error("{}: the mask of {} is missing; the files do not belong together", tensor_file(path).string(), mask.name);
+    if (bits == plan.mask_bits.end())
+      throw input_error("{}: the mask of {} is missing; the files do not belong together", tensor_file(path).string(), mask.name);
     if (describe_mask(mask.name, mask.shape, bits->second) != mask) {
-      throw input_error("{}: the mask of {} is not the one that {} describes; the files do not belong together", tensor_file(path).string(), mask.name, path.string());
+      throw input_error("{}: the mask of {} is not the one that {} describes; the files do not belong together", tensor_file(path).string(), mask.name,
+                        path.string());
     }
   }
-  if (plan.masks.size() != plan.mask_bits.size()) throw input_error("{}: it has {} masks, {} describes {}", tensor_file(path).string(), plan.mask_bits.size(), path.string(), plan.masks.size());
+  if (plan.masks.size() != plan.mask_bits.size())
+    throw input_error("{}: it has {} masks, {} describes {}", tensor_file(path).string(), plan.mask_bits.size(), path.string(), plan.masks.size());
   return plan;
 }
 

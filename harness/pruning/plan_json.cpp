@@ -81,8 +81,12 @@ class Field {
     for (std::size_t i = 0; i < json_.size(); ++i) values.push_back(read(Field(json_[i], fmt::format("{}/{}", place_, i))));
     return values;
   }
-  std::vector<int> indices() const { return list([](const Field& field) { return field.index(); }); }
-  std::vector<double> numbers() const { return list([](const Field& field) { return field.number(); }); }
+  std::vector<int> indices() const {
+    return list([](const Field& field) { return field.index(); });
+  }
+  std::vector<double> numbers() const {
+    return list([](const Field& field) { return field.number(); });
+  }
   const Json& json() const { return json_; }
 
  private:

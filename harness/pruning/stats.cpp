@@ -24,7 +24,8 @@ class LayerCollector {
     if (wants(Observed::kGates)) stats_.gate_probability = zeros({experts_}), stats_.gate_renormalized = zeros({experts_});
     if (wants(Observed::kCoactivation)) stats_.coactivation = zeros({experts_, experts_}, at::kLong);
     if (wants(Observed::kOutputNorms)) {
-      for (at::Tensor* sum : {&stats_.output_norm, &stats_.output_square_norm, &stats_.probability_norm, &stats_.renormalized_norm, &stats_.max_activation}) *sum = zeros({experts_});
+      for (at::Tensor* sum : {&stats_.output_norm, &stats_.output_square_norm, &stats_.probability_norm, &stats_.renormalized_norm, &stats_.max_activation})
+        *sum = zeros({experts_});
     }
   }
 
@@ -97,7 +98,8 @@ class LayerCollector {
   void add_output(const ExpertCall& call) {
     const at::Tensor output = call.output.to(at::kFloat);
     if (!output.isfinite().all().item<bool>()) {
-      throw input_error("calibration: expert {} of layer {} gives outputs that are not finite; the checkpoint is damaged there, or dtype f32 is needed", call.expert, call.layer);
+      throw input_error("calibration: expert {} of layer {} gives outputs that are not finite; the checkpoint is damaged there, or dtype f32 is needed",
+                        call.expert, call.layer);
     }
     const at::Tensor norms = output.norm(2, 1).to(at::kDouble);
     const at::Tensor probability = probabilities_.select(1, call.expert).index_select(0, call.rows).to(at::kDouble);
@@ -115,7 +117,8 @@ class LayerCollector {
     InputNorm& sum = sums[names_.at({role, expert})->name];
     const at::Tensor squares = input.to(at::kFloat).square().sum(0, /*keepdim=*/false, at::kDouble).cpu();
     if (!squares.isfinite().all().item<bool>()) {
-      throw input_error("calibration: the input of {} is not finite; the checkpoint is damaged before it, or dtype f32 is needed", names_.at({role, expert})->name);
+      throw input_error("calibration: the input of {} is not finite; the checkpoint is damaged before it, or dtype f32 is needed",
+                        names_.at({role, expert})->name);
     }
     sum.square_sum = sum.square_sum.defined() ? sum.square_sum + squares : squares;
     sum.tokens += input.size(0);

@@ -14,41 +14,41 @@ namespace winnow {
 
 // What a pruner may ask to have observed on the calibration tokens, model unpruned.
 enum class Observed {
-  kCounts,        // tokens per expert, router probability mass
-  kGates,         // gate weights of the chosen experts
-  kCoactivation,  // pairs chosen by the same token
-  kOutputNorms,   // norms of expert outputs, alone and times the gate weight
-  kSkipRatios,    // p(2) / p(1) of every token
-  kMeanOutputs,   // mean output of every expert over all tokens, routed to it or not (runs every expert on every token)
-  kInputNorms,    // squared column norms of every linear's input
-  kGateInputNorms, // the same for experts with each token's input times its renormalised gate weight
-  kGrams,          // Σ x xᵀ of every linear's input, with the input norms (large: [in, in] each)
+  kCounts,          // tokens per expert, router probability mass
+  kGates,           // gate weights of the chosen experts
+  kCoactivation,    // pairs chosen by the same token
+  kOutputNorms,     // norms of expert outputs, alone and times the gate weight
+  kSkipRatios,      // p(2) / p(1) of every token
+  kMeanOutputs,     // mean output of every expert over all tokens, routed to it or not (runs every expert on every token)
+  kInputNorms,      // squared column norms of every linear's input
+  kGateInputNorms,  // the same for experts with each token's input times its renormalised gate weight
+  kGrams,           // Σ x xᵀ of every linear's input, with the input norms (large: [in, in] each)
 };
 
 // Sums over the calibration tokens of one linear's input.
 struct InputNorm {
-  at::Tensor square_sum;       // [in], f64: Σ over tokens of x_j²
-  at::Tensor gram;             // [in, in], f64: Σ over tokens of x xᵀ; only where grams were asked for
-  std::int64_t tokens = 0;     // rows seen
-  std::int64_t calls = 0;      // sequences with at least one row: the reference's hook calls at one sequence a call
+  at::Tensor square_sum;    // [in], f64: Σ over tokens of x_j²
+  at::Tensor gram;          // [in, in], f64: Σ over tokens of x xᵀ; only where grams were asked for
+  std::int64_t tokens = 0;  // rows seen
+  std::int64_t calls = 0;   // sequences with at least one row: the reference's hook calls at one sequence a call
 };
 
 // Sums of one layer; E experts present, X_e the tokens that have e in their top-k, p the softmax over all E, g the top-k weights renormalised to sum 1,
 // f_e(x) the expert's output without gate weight. All f64 [E] unless said otherwise; undefined where it was not asked for.
 struct LayerStats {
   std::int64_t tokens = 0;
-  at::Tensor count;                 // |X_e|, int64
-  at::Tensor router_probability;    // Σ over all tokens of p_e
-  at::Tensor gate_probability;      // Σ over X_e of p_e
-  at::Tensor gate_renormalized;     // Σ over X_e of g_e
-  at::Tensor coactivation;          // int64 [E, E], diagonal 0
-  at::Tensor output_norm;           // Σ over X_e of ‖f_e(x)‖₂
-  at::Tensor output_square_norm;    // Σ over X_e of ‖f_e(x)‖₂²
-  at::Tensor probability_norm;      // Σ over X_e of p_e · ‖f_e(x)‖₂
-  at::Tensor renormalized_norm;     // Σ over X_e of g_e · ‖f_e(x)‖₂
-  at::Tensor max_activation;        // largest (signed) entry of f_e(x) over X_e, at least 0
-  at::Tensor skip_ratios;           // f32 [tokens]: p(k) / p(1)
-  at::Tensor mean_output;           // f64 [E, hidden], over all tokens
+  at::Tensor count;                               // |X_e|, int64
+  at::Tensor router_probability;                  // Σ over all tokens of p_e
+  at::Tensor gate_probability;                    // Σ over X_e of p_e
+  at::Tensor gate_renormalized;                   // Σ over X_e of g_e
+  at::Tensor coactivation;                        // int64 [E, E], diagonal 0
+  at::Tensor output_norm;                         // Σ over X_e of ‖f_e(x)‖₂
+  at::Tensor output_square_norm;                  // Σ over X_e of ‖f_e(x)‖₂²
+  at::Tensor probability_norm;                    // Σ over X_e of p_e · ‖f_e(x)‖₂
+  at::Tensor renormalized_norm;                   // Σ over X_e of g_e · ‖f_e(x)‖₂
+  at::Tensor max_activation;                      // largest (signed) entry of f_e(x) over X_e, at least 0
+  at::Tensor skip_ratios;                         // f32 [tokens]: p(k) / p(1)
+  at::Tensor mean_output;                         // f64 [E, hidden], over all tokens
   std::map<std::string, InputNorm> inputs;        // by tensor name of the linear
   std::map<std::string, InputNorm> gated_inputs;  // experts' linears
 };

@@ -13,7 +13,7 @@ namespace {
 
 struct Field {
   const char* name;
-  at::Tensor LayerStats::* tensor;
+  at::Tensor LayerStats::*tensor;
 };
 
 constexpr Field kFields[] = {{"count", &LayerStats::count},

@@ -18,7 +18,8 @@ std::vector<DatasetPart> parts_of(const CalibrationSpec& calibration) {
     }
     if (split.empty()) split = splits.front();
   }
-  if (std::ranges::find(splits, split) == splits.end()) throw input_error("calibration: data set {} has no split '{}'; it has: {}", calibration.dataset, split, fmt::join(splits, ", "));
+  if (std::ranges::find(splits, split) == splits.end())
+    throw input_error("calibration: data set {} has no split '{}'; it has: {}", calibration.dataset, split, fmt::join(splits, ", "));
   std::vector<DatasetPart> parts;
   for (const std::string& subset : dataset->subsets()) parts.push_back({calibration.dataset, split, subset});
   if (parts.empty()) parts.push_back({calibration.dataset, split});
@@ -83,7 +84,11 @@ std::vector<std::string> calibration_texts(const CalibrationSpec& calibration, D
 
 std::string calibration_sha256(const CalibrationSpec& calibration, DatasetSource& datasets) {
   if (!calibration.tokens.empty()) return sha256_hex(canonical_json({{"tokens", sha256_file(calibration.tokens)}}));
-  Json identity = {{"fields", calibration.fields}, {"sequences", calibration.sequences}, {"length", calibration.length}, {"seed", calibration.seed}, {"loader", calibration.loader}};
+  Json identity = {{"fields", calibration.fields},
+                   {"sequences", calibration.sequences},
+                   {"length", calibration.length},
+                   {"seed", calibration.seed},
+                   {"loader", calibration.loader}};
   if (!calibration.file.empty()) {
     identity["file"] = sha256_file(calibration.file);
   } else {

@@ -28,7 +28,8 @@ class DataFolder : public DatasetSource {
   DatasetRows read_part(const DatasetPart& part) const {
     if (folder_.empty()) throw input_error("no data folder for the data set {}: give one with --data DIR or in WINNOW_DATA", part.dataset);
     std::error_code ignored;
-    if (!std::filesystem::is_directory(folder_, ignored)) throw input_error("the data folder {} is not there; give another with --data DIR or in WINNOW_DATA", folder_.string());
+    if (!std::filesystem::is_directory(folder_, ignored))
+      throw input_error("the data folder {} is not there; give another with --data DIR or in WINNOW_DATA", folder_.string());
     const std::unique_ptr<Dataset> dataset = Registry<Dataset>::instance().make(part.dataset);
     DatasetRows result;
     std::vector<std::string> contents;
@@ -60,8 +61,9 @@ class DataFolder : public DatasetSource {
     } else {
       std::vector<std::string> editions;
       for (const auto& [sha256, name] : known.known) editions.push_back(name);
-      throw input_error("{}: its sha256 {} is none that the data set {} knows ({}); take the known file, or use this one with --unverified-data, which marks every record",
-                        path.string(), file.sha256, dataset, fmt::join(editions, ", "));
+      throw input_error(
+          "{}: its sha256 {} is none that the data set {} knows ({}); take the known file, or use this one with --unverified-data, which marks every record",
+          path.string(), file.sha256, dataset, fmt::join(editions, ", "));
     }
     return file;
   }

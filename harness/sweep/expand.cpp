@@ -26,8 +26,11 @@ Json task_identity(const TaskSpec& spec, DatasetSource& datasets) {
 
 Json model_identity(const ModelSpec& spec, const std::string& device, const ModelIdentity& identity) {
   if (identity.is_recorded) return {{"recorded_sha256", identity.content_sha256}};
-  return {{"content_sha256", identity.content_sha256}, {"tokenizer_sha256", identity.tokenizer_sha256},
-          {"dtype", spec.dtype}, {"device", device_kind(device)}, {"engine", identity.engine_version}};
+  return {{"content_sha256", identity.content_sha256},
+          {"tokenizer_sha256", identity.tokenizer_sha256},
+          {"dtype", spec.dtype},
+          {"device", device_kind(device)},
+          {"engine", identity.engine_version}};
 }
 
 // A plan made elsewhere counts by what is in it, not by where it lies.
@@ -47,7 +50,10 @@ Json variant_identity(const VariantSpec& variant, DatasetSource& datasets) {
     steps.push_back({{"pruner", step.pruner}, {"version", step.version}, {"settings", step_settings(step)}, {"calibration_sha256", calibration}});
   }
   if (!variant.total_sparsity && variant.leave_out.empty() && variant.scope == "linears") return steps;
-  return {{"steps", std::move(steps)}, {"total_sparsity", variant.total_sparsity ? Json(*variant.total_sparsity) : Json(nullptr)}, {"scope", variant.scope}, {"leave_out", variant.leave_out}};
+  return {{"steps", std::move(steps)},
+          {"total_sparsity", variant.total_sparsity ? Json(*variant.total_sparsity) : Json(nullptr)},
+          {"scope", variant.scope},
+          {"leave_out", variant.leave_out}};
 }
 
 std::string shown(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace); }
@@ -57,8 +63,9 @@ std::string task_label(const Sweep& sweep, std::size_t index) {
   const TaskSpec& mine = sweep.tasks[index];
   std::string label = mine.task;
   for (const auto& [name, value] : mine.settings.items()) {
-    const bool differs = std::any_of(sweep.tasks.begin(), sweep.tasks.end(),
-                                     [&, &name = name, &value = value](const TaskSpec& other) { return other.task == mine.task && (!other.settings.contains(name) || other.settings[name] != value); });
+    const bool differs = std::any_of(sweep.tasks.begin(), sweep.tasks.end(), [&, &name = name, &value = value](const TaskSpec& other) {
+      return other.task == mine.task && (!other.settings.contains(name) || other.settings[name] != value);
+    });
     if (differs) label += fmt::format(" {}={}", name, shown(value));
   }
   return label;
@@ -86,10 +93,18 @@ std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource&
         std::string key = sha256_hex(canonical_json(cell_identity));
         const auto [same, is_new] = first_with_key.try_emplace(key, cells.size());
         if (!is_new) {
-          throw input_error("models '{}' and '{}' hold the same in the same dtype, so their results are one; leave one of them out", cells[same->second].model, sweep.models[m].name);
+          throw input_error("models '{}' and '{}' hold the same in the same dtype, so their results are one; leave one of them out", cells[same->second].model,
+                            sweep.models[m].name);
         }
-        cells.push_back({.key = std::move(key), .identity = std::move(cell_identity), .model = sweep.models[m].name, .variant = sweep.variants[v].label,
-                         .task = sweep.tasks[t].task, .task_label = labels[t], .model_index = m, .variant_index = v, .task_index = t});
+        cells.push_back({.key = std::move(key),
+                         .identity = std::move(cell_identity),
+                         .model = sweep.models[m].name,
+                         .variant = sweep.variants[v].label,
+                         .task = sweep.tasks[t].task,
+                         .task_label = labels[t],
+                         .model_index = m,
+                         .variant_index = v,
+                         .task_index = t});
       }
     }
   }

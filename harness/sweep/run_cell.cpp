@@ -37,10 +37,14 @@ AnswerSettings answer_settings(const Json& settings) {
 class CellRunner {
  public:
   explicit CellRunner(const CellRun& run)
-      : run_(run), model_(*run.opened.model), spec_(run.sweep.tasks[run.cell.task_index]), task_(Registry<Task>::instance().make(spec_.task, spec_.settings)),
+      : run_(run),
+        model_(*run.opened.model),
+        spec_(run.sweep.tasks[run.cell.task_index]),
+        task_(Registry<Task>::instance().make(spec_.task, spec_.settings)),
         spent_(Spent::from_map(run.trial.seconds)) {
     for (const auto& [phase, seconds] : run.opened.seconds) spent_.seconds[phase] += seconds;
-    spent_.seconds["total"] += std::accumulate(run.opened.seconds.begin(), run.opened.seconds.end(), 0.0, [](double sum, const auto& phase) { return sum + phase.second; });
+    spent_.seconds["total"] +=
+        std::accumulate(run.opened.seconds.begin(), run.opened.seconds.end(), 0.0, [](double sum, const auto& phase) { return sum + phase.second; });
     spent_.raise_peaks(run.load_peaks);
     counted_ = model_.counters();
   }
@@ -93,7 +97,8 @@ class CellRunner {
   }
 
   void record(const Example& example, const std::vector<Response>& responses) {
-    RecordedAnswer recorded{.example = example.record, .prompt = example.requests.empty() ? "" : prompt_of(example.requests[0]), .arguments = arguments_of(example.requests)};
+    RecordedAnswer recorded{
+        .example = example.record, .prompt = example.requests.empty() ? "" : prompt_of(example.requests[0]), .arguments = arguments_of(example.requests)};
     for (std::size_t i = 0; i < responses.size(); ++i) {
       if (std::holds_alternative<GenerateRequest>(example.requests[i])) {
         recorded.raw_reply = responses[i].text;
@@ -141,8 +146,7 @@ class CellRunner {
     try {
       const std::vector<Metric> metrics = task_->aggregate(sorted(scored_));
       if (!metrics.empty()) run_.progress.score = metrics.front();
-    } catch (const std::exception&) {
-    }
+    } catch (const std::exception&) {}
   }
 
   // Answers come in the order they were finished, which a resumed run changes; sums in the order of documents are the same to the last digit.

@@ -26,8 +26,10 @@ class SweepRunner {
     saving([&] { finished = log_.finished_keys(); });
     progress_.cells_total = cells.size();
     for (const Cell& cell : cells) {
-      if (finished.contains(cell.key)) ++outcome_.already_done;
-      else pending_.push_back(&cell);
+      if (finished.contains(cell.key))
+        ++outcome_.already_done;
+      else
+        pending_.push_back(&cell);
     }
     progress_.cells_done = outcome_.already_done;
   }
@@ -35,7 +37,9 @@ class SweepRunner {
   // Cells of one model and variant follow each other: it is opened once for all of them.
   SweepOutcome run() {
     for (std::size_t begin = 0, end = 0; begin < pending_.size() && !stopping(); begin = end) {
-      while (end < pending_.size() && pending_[end]->model_index == pending_[begin]->model_index && pending_[end]->variant_index == pending_[begin]->variant_index) ++end;
+      while (end < pending_.size() && pending_[end]->model_index == pending_[begin]->model_index &&
+             pending_[end]->variant_index == pending_[begin]->variant_index)
+        ++end;
       run_group(std::span(pending_).subspan(begin, end - begin));
     }
     return outcome_;
@@ -51,7 +55,8 @@ class SweepRunner {
     const ModelSpec& model = sweep_.models[cells[0]->model_index];
     if (opener_.identify(model).has_random_weights) {
       for (const Cell* cell : cells) {
-        const std::string reason = fmt::format("task {} scores answers, and model '{}' has random weights, which only measuring tasks take", cell->task, model.name);
+        const std::string reason =
+            fmt::format("task {} scores answers, and model '{}' has random weights, which only measuring tasks take", cell->task, model.name);
         close(*cell, begin(*cell), {.status = TrialStatus::kSkipped, .reason = reason});
       }
       return;
@@ -124,7 +129,8 @@ class SweepRunner {
 
 }  // namespace
 
-SweepOutcome run_sweep(const Sweep& sweep, const std::vector<Cell>& cells, ModelOpener& opener, DatasetSource& datasets, TrialLog& log, const RunControls& controls) {
+SweepOutcome run_sweep(const Sweep& sweep, const std::vector<Cell>& cells, ModelOpener& opener, DatasetSource& datasets, TrialLog& log,
+                       const RunControls& controls) {
   try {
     return SweepRunner(sweep, cells, opener, datasets, log, controls).run();
   } catch (const LogFailure& failure) {

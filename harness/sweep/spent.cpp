@@ -10,11 +10,16 @@ struct Counter {
   double Spent::*member;
 };
 constexpr Counter kCounters[] = {
-    {"tokens_asked", &Spent::tokens_asked},           {"tokens_forwarded", &Spent::tokens_forwarded},
-    {"tokens_decoded", &Spent::tokens_decoded},       {"peak_bytes", &Spent::peak_bytes},
-    {"peak_anonymous_bytes", &Spent::peak_anonymous_bytes}, {"peak_file_bytes", &Spent::peak_file_bytes},
-    {"device_peak_bytes", &Spent::device_peak_bytes}, {"merged_boundaries", &Spent::merged_boundaries},
-    {"expert_evaluations", &Spent::expert_evaluations}, {"expert_evaluations_skipped", &Spent::expert_evaluations_skipped},
+    {"tokens_asked", &Spent::tokens_asked},
+    {"tokens_forwarded", &Spent::tokens_forwarded},
+    {"tokens_decoded", &Spent::tokens_decoded},
+    {"peak_bytes", &Spent::peak_bytes},
+    {"peak_anonymous_bytes", &Spent::peak_anonymous_bytes},
+    {"peak_file_bytes", &Spent::peak_file_bytes},
+    {"device_peak_bytes", &Spent::device_peak_bytes},
+    {"merged_boundaries", &Spent::merged_boundaries},
+    {"expert_evaluations", &Spent::expert_evaluations},
+    {"expert_evaluations_skipped", &Spent::expert_evaluations_skipped},
 };
 
 double seconds_of(const std::map<std::string, double>& seconds, const char* phase) {
@@ -68,7 +73,8 @@ std::vector<Metric> Spent::metrics() const {
   add("peak_file_bytes", peak_file_bytes, "bytes", false);
   if (device_peak_bytes > 0) add("device_peak_bytes", device_peak_bytes, "bytes", false);
   if (merged_boundaries > 0) add("merged_boundaries", merged_boundaries, "examples", false);
-  if (expert_evaluations_skipped > 0) add("expert_evaluations_skipped", expert_evaluations_skipped / (expert_evaluations + expert_evaluations_skipped), "share", true);
+  if (expert_evaluations_skipped > 0)
+    add("expert_evaluations_skipped", expert_evaluations_skipped / (expert_evaluations + expert_evaluations_skipped), "share", true);
   const double prefill_seconds = seconds_of(seconds, "prefill"), decode_seconds = seconds_of(seconds, "decode");
   if (prefill_seconds > 0) add("prefill_tokens_per_second", (tokens_forwarded - tokens_decoded) / prefill_seconds, "tokens/s", true);
   if (decode_seconds > 0 && tokens_decoded > 0) add("decode_tokens_per_second", tokens_decoded / decode_seconds, "tokens/s", true);

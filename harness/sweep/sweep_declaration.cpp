@@ -7,8 +7,12 @@ std::span<const Setting> sweep_settings() {
       {.name = "name", .types = {SettingType::kString}, .summary = "names the sweep and its default store NAME.sqlite", .required = true},
       {.name = "device", .types = {SettingType::kString}, .default_value = "cpu", .summary = "cpu, cuda or cuda:N"},
       {.name = "threads", .types = {SettingType::kInteger}, .summary = "CPU threads; default: one per physical core", .minimum = 1, .maximum = 4096},
-      {.name = "token_budget", .types = {SettingType::kInteger}, .default_value = 8192, .summary = "rows that go through a layer at once: bounds memory, changes no result",
-       .minimum = 1, .maximum = 1 << 24},
+      {.name = "token_budget",
+       .types = {SettingType::kInteger},
+       .default_value = 8192,
+       .summary = "rows that go through a layer at once: bounds memory, changes no result",
+       .minimum = 1,
+       .maximum = 1 << 24},
   };
   return settings;
 }
@@ -16,10 +20,15 @@ std::span<const Setting> sweep_settings() {
 std::span<const Setting> model_settings() {
   static const std::vector<Setting> settings = {
       {.name = "name", .types = {SettingType::kString}, .summary = "what reports call it", .required = true},
-      {.name = "path", .types = {SettingType::kString}, .summary = "folder in Hugging Face layout (from the sweep file's folder) or hub name org/name[@revision]"},
+      {.name = "path",
+       .types = {SettingType::kString},
+       .summary = "folder in Hugging Face layout (from the sweep file's folder) or hub name org/name[@revision]"},
       {.name = "recorded", .types = {SettingType::kString}, .summary = "JSONL file of recorded outputs"},
       {.name = "config", .types = {SettingType::kString}, .summary = "config.json of a model with random weights"},
-      {.name = "weights", .types = {SettingType::kString}, .summary = "random: seeded weights of the config's shape, for measuring only", .choices = {"random"}},
+      {.name = "weights",
+       .types = {SettingType::kString},
+       .summary = "random: seeded weights of the config's shape, for measuring only",
+       .choices = {"random"}},
       {.name = "seed", .types = {SettingType::kInteger}, .summary = "of random weights; default 0", .minimum = 0},
       {.name = "dtype", .types = {SettingType::kString}, .summary = "to run in; default bf16", .choices = {"f32", "bf16"}},
   };
@@ -29,17 +38,31 @@ std::span<const Setting> model_settings() {
 std::span<const Setting> variant_settings() {
   static const std::vector<Setting> settings = {
       {.name = "label", .types = {SettingType::kString}, .summary = "what reports call it", .required = true},
-      {.name = "total_sparsity", .types = {SettingType::kNumber}, .summary = "share of the weights that the expert steps and the weight step remove together", .minimum = 0, .maximum = 1},
-      {.name = "scope", .types = {SettingType::kString}, .summary = "weights that weight steps may mask: all linear layers of the decoder (default), or the experts", .choices = {"linears", "experts"}},
-      {.name = "leave_out", .types = {SettingType::kStringList}, .summary = "regular expressions; a tensor whose name matches one stays as it is, a layer whose router matches keeps its experts"},
-      {.name = "seeds", .types = {SettingType::kIntegerList}, .summary = "runs the variant once for each, as the seed of its calibration or of its random step", .minimum = 0},
+      {.name = "total_sparsity",
+       .types = {SettingType::kNumber},
+       .summary = "share of the weights that the expert steps and the weight step remove together",
+       .minimum = 0,
+       .maximum = 1},
+      {.name = "scope",
+       .types = {SettingType::kString},
+       .summary = "weights that weight steps may mask: all linear layers of the decoder (default), or the experts",
+       .choices = {"linears", "experts"}},
+      {.name = "leave_out",
+       .types = {SettingType::kStringList},
+       .summary = "regular expressions; a tensor whose name matches one stays as it is, a layer whose router matches keeps its experts"},
+      {.name = "seeds",
+       .types = {SettingType::kIntegerList},
+       .summary = "runs the variant once for each, as the seed of its calibration or of its random step",
+       .minimum = 0},
   };
   return settings;
 }
 
 std::span<const Setting> calibration_settings() {
   static const std::vector<Setting> settings = {
-      {.name = "dataset", .types = {SettingType::kString}, .summary = "registered data set; its text fields are known (c4, math, gsm8k, mmlu, wikitext2) or given by \"fields\""},
+      {.name = "dataset",
+       .types = {SettingType::kString},
+       .summary = "registered data set; its text fields are known (c4, math, gsm8k, mmlu, wikitext2) or given by \"fields\""},
       {.name = "split", .types = {SettingType::kString}, .summary = "of the data set; default: train where there is one, mmlu dev"},
       {.name = "file", .types = {SettingType::kString}, .summary = "JSONL file of one's own, with \"fields\""},
       {.name = "fields", .types = {SettingType::kStringList}, .summary = "fields of a row that are joined by spaces to its text"},
@@ -47,7 +70,9 @@ std::span<const Setting> calibration_settings() {
       {.name = "sequences", .types = {SettingType::kInteger}, .default_value = 128, .summary = "sequences to take", .minimum = 1, .maximum = 10000000},
       {.name = "length", .types = {SettingType::kInteger}, .default_value = 2048, .summary = "tokens of a sequence", .minimum = 2, .maximum = 1 << 24},
       {.name = "seed", .types = {SettingType::kInteger}, .default_value = 42, .summary = "of the shuffle or the draws", .minimum = 0},
-      {.name = "loader", .types = {SettingType::kString}, .default_value = "packed",
+      {.name = "loader",
+       .types = {SettingType::kString},
+       .default_value = "packed",
        .summary = "packed (Lu et al., STUN), random_window (SparseGPT, Wanda), random_window_prefiltered (STUN's weight stage) or whole_items",
        .choices = {"packed", "random_window", "random_window_prefiltered", "whole_items"}},
   };

@@ -111,8 +111,10 @@ class SweepReader {
       model.dtype = settings.find<std::string>("dtype").value_or(model.dtype);
       model.seed = settings.find<std::uint64_t>("seed").value_or(0);
       const std::string given = settings.get<std::string>(settings.has("path") ? "path" : "config");
-      if (!is_random) model.path = resolve_model(given);
-      else model.config = resolve(settings.has("path") ? (std::filesystem::path(given) / "config.json").string() : given);
+      if (!is_random)
+        model.path = resolve_model(given);
+      else
+        model.config = resolve(settings.has("path") ? (std::filesystem::path(given) / "config.json").string() : given);
     }
     sweep_.models.push_back(std::move(model));
   }
@@ -128,7 +130,9 @@ class SweepReader {
       check_name(path + ".label", variant.label);
       refuse_second(path + ".label", variant.label, first_variant_, "variants");
       const auto [same, is_new] = first_steps_.try_emplace(reader.identity(variant), sweep_.variants.size());
-      if (!is_new) throw fault(path + ".steps", fmt::format("the same steps as variants[{}] '{}'; one of them is enough", same->second, sweep_.variants[same->second].label));
+      if (!is_new)
+        throw fault(path + ".steps",
+                    fmt::format("the same steps as variants[{}] '{}'; one of them is enough", same->second, sweep_.variants[same->second].label));
       sweep_.variants.push_back(std::move(variant));
     }
   }

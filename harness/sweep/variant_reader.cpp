@@ -11,7 +11,8 @@ namespace {
 
 Json calibration_json(const std::optional<CalibrationSpec>& calibration) {
   if (!calibration) return nullptr;
-  return {calibration->dataset, calibration->split, calibration->file, calibration->fields, calibration->tokens, calibration->sequences, calibration->length, calibration->seed, calibration->loader};
+  return {calibration->dataset,   calibration->split,  calibration->file, calibration->fields, calibration->tokens,
+          calibration->sequences, calibration->length, calibration->seed, calibration->loader};
 }
 
 }  // namespace
@@ -30,7 +31,8 @@ std::string plug_in_name(const CheckedJson& file, const std::string& path, const
   const std::string name = item[key].get<std::string>();
   if (std::find(known.begin(), known.end(), name) != known.end()) return name;
   const std::string near = nearest_name(name, known);
-  throw fault(key_path, fmt::format("there is no {} '{}'{}; there are: {}", key, name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", ")));
+  throw fault(key_path, fmt::format("there is no {} '{}'{}; there are: {}", key, name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
+                                    fmt::join(known, ", ")));
 }
 
 std::vector<VariantSpec> VariantReader::read(const std::string& path, const Json& item) const {

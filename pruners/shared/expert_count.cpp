@@ -37,7 +37,11 @@ void ExpertCount::check(std::string_view pruner, const ModelConfig& config) cons
 
 std::vector<Setting> with_expert_count(std::vector<Setting> own) {
   own.push_back({.name = "experts_kept", .types = {SettingType::kInteger}, .summary = "experts that stay in every layer", .minimum = 1});
-  own.push_back({.name = "ratio", .types = {SettingType::kNumber}, .summary = "share of the experts to drop: int(experts · ratio) of every layer", .minimum = 0, .maximum = 1});
+  own.push_back({.name = "ratio",
+                 .types = {SettingType::kNumber},
+                 .summary = "share of the experts to drop: int(experts · ratio) of every layer",
+                 .minimum = 0,
+                 .maximum = 1});
   return own;
 }
 

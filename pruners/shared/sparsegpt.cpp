@@ -19,7 +19,8 @@ using LinearKey = std::pair<Role, int>;
 // Linear maps with one input share one Hessian: query, key and value; gate and up of an MLP.
 LinearKey input_of(const TensorSpec& tensor) {
   switch (tensor.role) {
-    case Role::kKey: case Role::kValue: return {Role::kQuery, -1};
+    case Role::kKey:
+    case Role::kValue: return {Role::kQuery, -1};
     case Role::kExpertUp: return {Role::kExpertGate, tensor.expert};
     case Role::kDenseUp: return {Role::kDenseGate, -1};
     case Role::kSharedUp: return {Role::kSharedGate, -1};
@@ -40,7 +41,10 @@ class HessianCollector {
                             add({Role::kExpertGate, call.expert}, call.input, sequences);
                             add({Role::kExpertDown, call.expert}, call.activation, sequences);
                           },
-                      .linear = [this](const LinearInput& linear) { add({linear.role, -1}, linear.input, sequence_of_row_); }};
+                      .linear =
+                          [this](const LinearInput& linear) {
+                            add({linear.role, -1}, linear.input, sequence_of_row_);
+                          }};
     });
   }
 
@@ -67,7 +71,8 @@ at::Tensor removed(const at::Tensor& weight, const at::Tensor& diagonal, const A
 }
 
 // One matrix: [out, in] f32 in place → the mask of what was removed.
-at::Tensor prune_matrix(at::Tensor& weight, const Hessian& hessian, std::int64_t calls, const Amount& amount, const SparseGptSettings& settings, const std::string& name) {
+at::Tensor prune_matrix(at::Tensor& weight, const Hessian& hessian, std::int64_t calls, const Amount& amount, const SparseGptSettings& settings,
+                        const std::string& name) {
   const std::int64_t columns = weight.size(1);
   at::Tensor h = hessian.sum * (2.0 / static_cast<double>(std::max<std::int64_t>(calls, 1)));
   const at::Tensor is_dead = h.diagonal() == 0;
@@ -75,7 +80,9 @@ at::Tensor prune_matrix(at::Tensor& weight, const Hessian& hessian, std::int64_t
   weight.masked_fill_(is_dead.unsqueeze(0), 0);
   h.diagonal().add_(settings.damping * h.diagonal().mean());
   const auto [lower, failure] = at::linalg_cholesky_ex(h);
-  if (failure.item<int>() != 0) throw input_error("sparsegpt: the Hessian of {} is not positive definite; raise \"damping\" from {} or use more calibration tokens", name, settings.damping);
+  if (failure.item<int>() != 0)
+    throw input_error("sparsegpt: the Hessian of {} is not positive definite; raise \"damping\" from {} or use more calibration tokens", name,
+                      settings.damping);
   const at::Tensor inverse = at::linalg_cholesky(at::cholesky_inverse(lower)).t().to(at::kFloat).contiguous();  // upper factor of H⁻¹
 
   at::Tensor is_removed = at::zeros(weight.sizes(), at::kBool);
@@ -107,7 +114,8 @@ at::Tensor prune_matrix(at::Tensor& weight, const Hessian& hessian, std::int64_t
 }  // namespace
 
 void mask_by_sparsegpt(const PruneInputs& inputs, LayerWalk& walk, const Amount& amount, const SparseGptSettings& settings, PrunePlan& plan) {
-  if (amount.m > 0 && settings.block % amount.m != 0) throw input_error("sparsegpt: block {} is not a multiple of M = {}; choose another block", settings.block, amount.m);
+  if (amount.m > 0 && settings.block % amount.m != 0)
+    throw input_error("sparsegpt: block {} is not a multiple of M = {}; choose another block", settings.block, amount.m);
   const std::vector<const TensorSpec*> linears = maskable(inputs, walk.layer());
   // All Hessians are of the layer as it stood before any of its maps was pruned; as many at a time as memory has room for.
   for (std::size_t next = 0; next < linears.size();) {
@@ -129,7 +137,8 @@ void mask_by_sparsegpt(const PruneInputs& inputs, LayerWalk& walk, const Amount&
       const at::Tensor stored = inputs.weights.read(tensor);
       at::Tensor weight = stored.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
       inputs.weights.release(tensor);
-      const at::Tensor is_removed = prune_matrix(weight, hessian, settings.counts_empty_calls ? walk.sequences() : hessian.calls, amount, settings, tensor.name);
+      const at::Tensor is_removed =
+          prune_matrix(weight, hessian, settings.counts_empty_calls ? walk.sequences() : hessian.calls, amount, settings, tensor.name);
       add_mask(plan, tensor, is_removed.logical_not());
       plan.weights[tensor.name] = weight.masked_fill_(is_removed, 0);
     }

@@ -13,7 +13,7 @@
 namespace winnow {
 namespace {
 
-constexpr std::int64_t kMostChosen = 64;       // top-k of any router in use is far below
+constexpr std::int64_t kMostChosen = 64;          // top-k of any router in use is far below
 constexpr std::int64_t kValuesAtATime = 1 << 24;  // of expert outputs held while Grams are made
 
 std::int64_t places_needed(std::int64_t experts, std::int64_t chosen, std::int64_t most_dropped) { return std::min(experts, chosen + most_dropped); }

@@ -25,7 +25,11 @@ std::optional<Amount> parse_pattern(const std::string& text) {
 }  // namespace
 
 std::vector<Setting> AmountSetting::with(std::vector<Setting> own) {
-  own.push_back({.name = "sparsity", .types = {SettingType::kNumber}, .summary = "share of the weights to remove; left out under the variant's total_sparsity", .minimum = 0, .maximum = 1});
+  own.push_back({.name = "sparsity",
+                 .types = {SettingType::kNumber},
+                 .summary = "share of the weights to remove; left out under the variant's total_sparsity",
+                 .minimum = 0,
+                 .maximum = 1});
   own.push_back({.name = "pattern", .types = {SettingType::kString}, .summary = "N:M, as \"2:4\": N of every M consecutive inputs go"});
   return own;
 }
@@ -44,7 +48,8 @@ AmountSetting AmountSetting::from(const std::string& pruner, const Params& param
 }
 
 Amount AmountSetting::of(const PruneInputs& inputs) const {
-  if (inputs.sparsity && amount_) throw input_error("{}: it has an amount of its own under total_sparsity, which decides it; leave out sparsity and pattern", pruner_);
+  if (inputs.sparsity && amount_)
+    throw input_error("{}: it has an amount of its own under total_sparsity, which decides it; leave out sparsity and pattern", pruner_);
   if (inputs.sparsity) return {.sparsity = *inputs.sparsity};
   if (!amount_) throw input_error("{}: found neither sparsity nor pattern; give one, or total_sparsity on the variant", pruner_);
   return *amount_;

@@ -26,8 +26,8 @@ void mask_by_magnitude(const PruneInputs& inputs, int layer, const Amount& amoun
   }
 }
 
-void mask_by_wanda(const PruneInputs& inputs, int layer, const Amount& amount, const std::map<std::string, InputNorm>& norms, std::int64_t sequences, bool counts_empty_calls,
-                   PrunePlan& plan) {
+void mask_by_wanda(const PruneInputs& inputs, int layer, const Amount& amount, const std::map<std::string, InputNorm>& norms, std::int64_t sequences,
+                   bool counts_empty_calls, PrunePlan& plan) {
   for (const TensorSpec* tensor : maskable(inputs, layer)) {
     const at::Tensor weight = read_checked(inputs, *tensor);
     const auto seen = norms.find(tensor->name);
@@ -35,7 +35,9 @@ void mask_by_wanda(const PruneInputs& inputs, int layer, const Amount& amount, c
     const at::Tensor norm = seen == norms.end() ? at::zeros({weight.size(1)}) : wanda_norms(seen->second, sequences, counts_empty_calls);
     const at::Tensor scores = wanda_scores(weight, norm);
     inputs.weights.release(*tensor);
-    add_mask(plan, *tensor, amount.m > 0 ? keep_all_but_lowest_of_groups(scores, amount.n, amount.m) : keep_all_but_lowest_of_rows(scores, columns_to_go(amount, scores.size(1))));
+    add_mask(
+        plan, *tensor,
+        amount.m > 0 ? keep_all_but_lowest_of_groups(scores, amount.n, amount.m) : keep_all_but_lowest_of_rows(scores, columns_to_go(amount, scores.size(1))));
   }
 }
 

@@ -13,8 +13,8 @@ enum class MagnitudeCut { kMatrix, kRow };
 void mask_by_magnitude(const PruneInputs& inputs, int layer, const Amount& amount, MagnitudeCut cut, PrunePlan& plan);
 
 // Wanda: the lowest int(columns · sparsity) scores |W| · √s of every row, or N of M.
-void mask_by_wanda(const PruneInputs& inputs, int layer, const Amount& amount, const std::map<std::string, InputNorm>& norms, std::int64_t sequences, bool counts_empty_calls,
-                   PrunePlan& plan);
+void mask_by_wanda(const PruneInputs& inputs, int layer, const Amount& amount, const std::map<std::string, InputNorm>& norms, std::int64_t sequences,
+                   bool counts_empty_calls, PrunePlan& plan);
 
 // SparseGPT (2301.00774): masks and updates weights block of columns by block, against the inverse of H = 2/calls · Σ x xᵀ of the layer the walk stands in.
 struct SparseGptSettings {

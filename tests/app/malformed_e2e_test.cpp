@@ -30,7 +30,8 @@ void expect_refused(const SampleSweep& sweep, const std::string& file, const Bad
 }
 
 TEST(Malformed, RecordedOutputs) {
-  const std::string good = R"({"kind": "generate", "context": "a", "reply": "b"})" "\n";
+  const std::string good = R"({"kind": "generate", "context": "a", "reply": "b"})"
+                           "\n";
   const std::string sha(64, '0');
   const std::vector<BadFile> files = {
       {"", ""},
@@ -65,7 +66,8 @@ TEST(Malformed, RecordedOutputs) {
       {good + std::string(100000, '['), ":2"},
   };
   const SampleSweep sweep;
-  sweep.write_file("sweep.json", R"({"name": "sample", "models": [{"name": "theirs", "recorded": "answers.jsonl"}], "variants": [{"label": "dense", "steps": []}],
+  sweep.write_file("sweep.json",
+                   R"({"name": "sample", "models": [{"name": "theirs", "recorded": "answers.jsonl"}], "variants": [{"label": "dense", "steps": []}],
     "tasks": [{"task": "gsm8k", "shots": 0, "limit": 1}]})");
   for (const BadFile& bad : files) {
     sweep.write_file("answers.jsonl", bad.text);
@@ -112,9 +114,11 @@ TEST(Malformed, WhatASweepNamesIsLookedAtBeforeAnythingIsRun) {
   const std::vector<BadFile> files = {
       {R"({"name": "sample", "models": [{"name": "good", "path": ")" + good + R"("}, {"name": "gone", "path": "nowhere"}], )" + dense + task, "model 'gone': "},
       {R"({"name": "sample", "models": [{"name": "hub", "path": "nobody/nothing"}], )" + dense + task, "hf download nobody/nothing"},
-      {R"({"name": "sample", "models": [{"name": "good", "path": ")" + good + R"("}], "variants": [{"label": "few", "steps": [{"pruner": "random", "experts_kept": 1}]}], )" + task,
+      {R"({"name": "sample", "models": [{"name": "good", "path": ")" + good +
+           R"("}], "variants": [{"label": "few", "steps": [{"pruner": "random", "experts_kept": 1}]}], )" + task,
        "model 'good', variant 'few': "},
-      {R"({"name": "sample", "models": [{"name": "a", "path": ")" + good + R"("}, {"name": "b", "path": ")" + good + R"("}], )" + dense + task, "models 'a' and 'b' hold the same"},
+      {R"({"name": "sample", "models": [{"name": "a", "path": ")" + good + R"("}, {"name": "b", "path": ")" + good + R"("}], )" + dense + task,
+       "models 'a' and 'b' hold the same"},
       {R"({"name": "sample", "models": [{"name": "shape", "config": "none.json", "weights": "random"}], )" + dense + task, "model 'shape': "},
   };
   for (const BadFile& bad : files) {

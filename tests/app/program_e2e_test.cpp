@@ -146,7 +146,8 @@ TEST(Trace, WritesAFileWholeOrNotAtAll) {
   const ProgramResult run = run_winnow({"trace", tiny(), "--tokens", ids, "--out", out, "--generate", "2"});
   EXPECT_EQ(run.exit_code, 0) << run.errors;
   const std::string bytes = test::read_text(out);
-  for (const char* name : {"prompt.0.logits", "prompt.1.router.1.experts", "prompt.1.generated", "prompt.0.hidden.0"}) EXPECT_THAT(bytes.substr(0, 20000), HasSubstr(name));
+  for (const char* name : {"prompt.0.logits", "prompt.1.router.1.experts", "prompt.1.generated", "prompt.0.hidden.0"})
+    EXPECT_THAT(bytes.substr(0, 20000), HasSubstr(name));
   const std::string bad = folder.write("bad.json", "[[1, 99999]]").string(), never = (folder / "never.safetensors").string();
   EXPECT_EQ(run_winnow({"trace", tiny(), "--tokens", bad, "--out", never}).exit_code, 3);
   EXPECT_FALSE(std::filesystem::exists(never));

@@ -75,7 +75,8 @@ TEST_F(Pruning, ASkippedExpertHasWeightZeroAndKeepsItsId) {
 
 TEST_F(Pruning, CalibrateWritesWhatWasAskedFor) {
   const std::string out = (folder_ / "stats.safetensors").string();
-  const ProgramResult result = winnow({"calibrate", model_, "--calibration", ids_.string(), "--observe", "counts,gates,coactivation,output_norms,input_norms,grams", "--out", out});
+  const ProgramResult result =
+      winnow({"calibrate", model_, "--calibration", ids_.string(), "--observe", "counts,gates,coactivation,output_norms,input_norms,grams", "--out", out});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   const auto stats = read_tensors(out);
   const Json expected = read_json_file(test::fixture("pruning/mixtral8/stats.json")).at("layers").at("0");
@@ -120,7 +121,8 @@ TEST_F(Pruning, ASweepWithCalibrationKeepsItsPlansAndReadsNoTokenAgain) {
 TEST_F(Pruning, FaultsEndInOneSentenceAndWriteNothing) {
   const auto refused = [&](const Json& variant, const std::string& part) {
     const auto file = folder_.write("bad.json", variant.dump());
-    const ProgramResult result = winnow({"plan", model_, "--with", file.string(), "--calibration-tokens", ids_.string(), "--out", (folder_ / "bad-plan.json").string()});
+    const ProgramResult result =
+        winnow({"plan", model_, "--with", file.string(), "--calibration-tokens", ids_.string(), "--out", (folder_ / "bad-plan.json").string()});
     EXPECT_EQ(result.exit_code, 3);
     EXPECT_THAT(result.errors, HasSubstr(part));
     EXPECT_FALSE(std::filesystem::exists(folder_ / "bad-plan.json"));

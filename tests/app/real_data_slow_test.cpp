@@ -52,8 +52,10 @@ TEST(RealData, FiftyKillsEndInTheSameTables) {
     const double moment = std::uniform_real_distribution(0.05, std::max(2.0, whole.seconds / 8))(random);
     const ProgramResult run = run_on(sweep, *data, {.signal_after = moment});
     kills += run.ended_by == SIGKILL;
-    if (run.exit_code == 0) std::filesystem::remove(sweep.store());  // finished before its turn: once more from the start
-    else ASSERT_EQ(run.ended_by, SIGKILL) << run.exit_code << run.errors;
+    if (run.exit_code == 0)
+      std::filesystem::remove(sweep.store());  // finished before its turn: once more from the start
+    else
+      ASSERT_EQ(run.ended_by, SIGKILL) << run.exit_code << run.errors;
   }
   ASSERT_EQ(run_on(sweep, *data).exit_code, 0);
   EXPECT_EQ(sweep.table(), undisturbed.table());

@@ -163,8 +163,10 @@ TEST(Run, KillsAtRandomMomentsEndInTheSameTables) {
     const double moment = std::uniform_real_distribution(0.05, whole.seconds * 0.5)(random);
     const ProgramResult run = sweep.run({.signal_after = moment});
     kills += run.ended_by == SIGKILL;
-    if (run.exit_code == 0) std::filesystem::remove(sweep.store());
-    else ASSERT_EQ(run.ended_by, SIGKILL) << run.exit_code << run.errors;
+    if (run.exit_code == 0)
+      std::filesystem::remove(sweep.store());
+    else
+      ASSERT_EQ(run.ended_by, SIGKILL) << run.exit_code << run.errors;
   }
   const ProgramResult last = sweep.run();
   ASSERT_EQ(last.exit_code, 0) << last.errors;
@@ -174,11 +176,13 @@ TEST(Run, KillsAtRandomMomentsEndInTheSameTables) {
 
 TEST(Run, AFailingCellIsARowTheOthersRunAndTheSameCommandTriesItAgain) {
   const SampleSweep sweep;
-  sweep.write_file("answers.jsonl", R"({"kind": "generate", "context": "something else", "reply": "no"})" "\n");
-  sweep.write_file("sweep.json", R"({"name": "sample", "models": [{"name": "theirs", "recorded": "answers.jsonl"}], "variants": [{"label": "dense", "steps": []}],
+  sweep.write_file("answers.jsonl", R"({"kind": "generate", "context": "something else", "reply": "no"})"
+                                    "\n");
+  sweep.write_file("sweep.json",
+                   R"({"name": "sample", "models": [{"name": "theirs", "recorded": "answers.jsonl"}], "variants": [{"label": "dense", "steps": []}],
     "tasks": [{"task": "gsm8k", "shots": 0, "limit": 1}, {"task": "perplexity", "window": 64, "bos": "none"}]})");
-  const ProgramResult requests = test::run_winnow({"requests", sweep.file().string(), "--out", (sweep.folder() / "requests.jsonl").string(), "--unverified-data", "--data",
-                                                   test::fixture("sample_data").string()});
+  const ProgramResult requests = test::run_winnow({"requests", sweep.file().string(), "--out", (sweep.folder() / "requests.jsonl").string(),
+                                                   "--unverified-data", "--data", test::fixture("sample_data").string()});
   ASSERT_EQ(requests.exit_code, 0) << requests.errors;
   EXPECT_THAT(requests.errors, HasSubstr("1 requests written"));
 
@@ -200,7 +204,8 @@ TEST(Run, AFailingCellIsARowTheOthersRunAndTheSameCommandTriesItAgain) {
 TEST(Run, RandomWeightsAreSkippedByName) {
   const SampleSweep sweep;
   sweep.write_file("sweep.json", fmt::format(R"({{"name": "sample", "models": [{{"name": "shape", "config": "{}/config.json", "weights": "random"}}],
-    "variants": [{{"label": "dense", "steps": []}}], "tasks": [{{"task": "gsm8k", "shots": 0, "limit": 1}}]}})", test::fixture("lm_eval/tiny_mixtral").string()));
+    "variants": [{{"label": "dense", "steps": []}}], "tasks": [{{"task": "gsm8k", "shots": 0, "limit": 1}}]}})",
+                                             test::fixture("lm_eval/tiny_mixtral").string()));
   const ProgramResult run = sweep.run();
   EXPECT_EQ(run.exit_code, 0) << run.errors;
   EXPECT_THAT(run.errors, HasSubstr("skipped: task gsm8k scores answers, and model 'shape' has random weights"));
@@ -209,8 +214,11 @@ TEST(Run, RandomWeightsAreSkippedByName) {
 TEST(Run, HostileNamesDoNoHarmOnTheTerminalOrInSql) {
   const SampleSweep sweep;
   const std::string path = test::fixture("lm_eval/tiny_mixtral").string();
-  sweep.write_file("sweep.json", fmt::format(R"({{"name": "sample", "models": [{{"name": "x'); DROP TABLE trials;-- \u001b[2J\u202e|`<script>", "path": "{}", "dtype": "f32"}}],
-    "variants": [{{"label": "\u001b]52;c;cm0=\u0007\u009b31m\r\n::error::x", "steps": []}}], "tasks": [{{"task": "gsm8k", "shots": 0, "limit": 1, "max_new_tokens": 2}}]}})", path));
+  sweep.write_file(
+      "sweep.json",
+      fmt::format(R"({{"name": "sample", "models": [{{"name": "x'); DROP TABLE trials;-- \u001b[2J\u202e|`<script>", "path": "{}", "dtype": "f32"}}],
+    "variants": [{{"label": "\u001b]52;c;cm0=\u0007\u009b31m\r\n::error::x", "steps": []}}], "tasks": [{{"task": "gsm8k", "shots": 0, "limit": 1, "max_new_tokens": 2}}]}})",
+                  path));
   for (const std::vector<std::string>& more : {std::vector<std::string>{"--dry-run"}, {}, {}}) {
     const ProgramResult run = sweep.run({}, more);
     EXPECT_EQ(run.exit_code, 0) << run.errors;

@@ -65,7 +65,8 @@ void Decode(benchmark::State& state) {
   std::iota(rows.begin(), rows.end(), 0);
   for (auto _ : state) {
     PackedBatch batch{tokens, {}};
-    for (std::int64_t i = 0; i < sequences; ++i) batch.segments.push_back({.first_row = i, .rows = 1, .context = {{&blocks[i], blocks[i].length}}, .kept = &blocks[i]});
+    for (std::int64_t i = 0; i < sequences; ++i)
+      batch.segments.push_back({.first_row = i, .rows = 1, .context = {{&blocks[i], blocks[i].length}}, .kept = &blocks[i]});
     tokens = greedy_tokens(model(), forward(model(), batch, rows));
   }
   state.counters["tokens_per_second"] = benchmark::Counter(static_cast<double>(state.iterations() * sequences), benchmark::Counter::kIsRate);

@@ -22,7 +22,8 @@ struct Layer {
     const auto random = [](std::int64_t rows, std::int64_t columns) { return Linear{.weight = at::randn({rows, columns}) * 0.05}; };
     moe.router = at::randn({kExperts, kHidden}) * 0.05;
     for (int expert = 0; expert < kExperts; ++expert) {
-      moe.experts.push_back(std::make_shared<GatedMlp>(GatedMlp{.gate = random(kWidth, kHidden), .up = random(kWidth, kHidden), .down = random(kHidden, kWidth)}));
+      moe.experts.push_back(
+          std::make_shared<GatedMlp>(GatedMlp{.gate = random(kWidth, kHidden), .up = random(kWidth, kHidden), .down = random(kHidden, kWidth)}));
       moe.original_index.push_back(expert);
     }
     input = at::randn({kTokens, kHidden});

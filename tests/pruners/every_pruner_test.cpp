@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "tests/pruners/golden.h"
@@ -8,13 +9,20 @@ namespace {
 // Settings under which each registered pruner can work on mixtral8. A new pruner is tested here the moment it has a line.
 const std::map<std::string, Json>& workable() {
   static const std::map<std::string, Json> settings = {
-      {"random", {{"experts_kept", 5}}},          {"frequency", {{"experts_kept", 5}}},
-      {"router_score", {{"experts_kept", 5}}},    {"ean", {{"experts_kept", 5}}},
-      {"msan", {{"experts_kept", 5}}},            {"reap", {{"experts_kept", 5}}},
-      {"reconstruction", {{"experts_kept", 5}}},  {"stun", {{"distance", "coactivation"}, {"ratio", 0.25}}},
-      {"hc_smoe", {{"groups", 5}}},               {"skipping", Json::object()},
-      {"magnitude", {{"sparsity", 0.5}}},         {"wanda", {{"sparsity", 0.5}}},
-      {"sparsegpt", {{"sparsity", 0.5}}},         {"owl", {{"sparsity", 0.5}}},
+      {"random", {{"experts_kept", 5}}},
+      {"frequency", {{"experts_kept", 5}}},
+      {"router_score", {{"experts_kept", 5}}},
+      {"ean", {{"experts_kept", 5}}},
+      {"msan", {{"experts_kept", 5}}},
+      {"reap", {{"experts_kept", 5}}},
+      {"reconstruction", {{"experts_kept", 5}}},
+      {"stun", {{"distance", "coactivation"}, {"ratio", 0.25}}},
+      {"hc_smoe", {{"groups", 5}}},
+      {"skipping", Json::object()},
+      {"magnitude", {{"sparsity", 0.5}}},
+      {"wanda", {{"sparsity", 0.5}}},
+      {"sparsegpt", {{"sparsity", 0.5}}},
+      {"owl", {{"sparsity", 0.5}}},
       {"moe_pruner", {{"sparsity", 0.5}}},
   };
   return settings;
@@ -115,7 +123,8 @@ TEST(RecordedPlan, IsRefusedForAnotherModel) {
   test::GoldenModel golden("mixtral8"), other("mixtral16");
   const test::TemporaryFolder folder;
   write_plan(folder / "PLAN.json", golden.plan({Json{{"pruner", "random"}, {"experts_kept", 4}}}));
-  EXPECT_ERROR_HAS(other.plan({Json{{"pruner", "plan"}, {"file", (folder / "PLAN.json").string()}}}), kInput, "the plan was made for the model with header digest");
+  EXPECT_ERROR_HAS(other.plan({Json{{"pruner", "plan"}, {"file", (folder / "PLAN.json").string()}}}), kInput,
+                   "the plan was made for the model with header digest");
 }
 
 TEST(MakePlan, RefusesStepsThatCannotFollowEachOther) {
@@ -138,6 +147,22 @@ TEST(MakePlan, LeavesOutTensorsByPattern) {
     EXPECT_EQ(mask.name.find("gate.weight"), std::string::npos);
     EXPECT_FALSE(mask.name.starts_with("model.layers.0."));
   }
+}
+
+TEST(MakePlan, LeavesOutLayersAndExpertsByPattern) {
+  test::GoldenModel golden("mixtral8");
+  PlanRequest request = golden.request({Json{{"pruner", "frequency"}, {"experts_kept", 4}}});
+  const std::vector<int> usual = make_plan(request).layers[1].kept;
+  const int first_gone = std::ranges::find(usual, 0) == usual.end() ? 0 : 1;
+  request.is_left_out = [&](const TensorSpec& tensor) {
+    return (tensor.role == Role::kRouter && tensor.layer == 0) || (tensor.role == Role::kExpertGate && tensor.layer == 1 && tensor.expert == first_gone);
+  };
+  const PrunePlan plan = make_plan(request);
+  EXPECT_EQ(plan.layers.front().layer, 1);
+  EXPECT_TRUE(std::ranges::binary_search(plan.layers.front().kept, first_gone));
+  request.steps = {{.pruner = "random", .settings = {{"experts_kept", 2}, {"seed", 1}}}};
+  request.is_left_out = [](const TensorSpec& tensor) { return tensor.role == Role::kExpertGate; };
+  EXPECT_ERROR_HAS(make_plan(request), kInput, "leave_out names expert");
 }
 
 // Routers of 35 layers with 128 experts each, and nothing else that may be read: what Arctic looks like to router distances.

@@ -10,11 +10,11 @@
 
 #include "harness/api/pruner.h"
 #include "harness/app/make_plan.h"
+#include "harness/core/files.h"
 #include "harness/engine/forward.h"
 #include "harness/model/checkpoint.h"
 #include "harness/model/safetensors.h"
 #include "harness/pruning/plan_files.h"
-#include "harness/core/files.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 

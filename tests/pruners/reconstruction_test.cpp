@@ -10,7 +10,8 @@ TEST_P(Reconstruction, LossesAndChoicesEqualTheAuthorsCode) {
   const Json expected = golden.expected("lu");
   for (const auto& [name, recorded] : expected.items()) {
     const std::string mode = name.substr(3);
-    const PrunePlan plan = golden.plan(std::vector<Json>{Json{{"pruner", "reconstruction"}, {"experts_kept", std::stoi(name.substr(1, 1))}, {"mode", mode}, {"batch", 8}}});
+    const PrunePlan plan =
+        golden.plan(std::vector<Json>{Json{{"pruner", "reconstruction"}, {"experts_kept", std::stoi(name.substr(1, 1))}, {"mode", mode}, {"batch", 8}}});
     for (const LayerPlan& layer : plan.layers) {
       const Json& of_reference = recorded.at(fmt::format("layer{}", layer.layer));
       EXPECT_EQ(Json(layer.kept), of_reference.at("kept")) << name << " layer " << layer.layer;

@@ -73,7 +73,8 @@ TEST_P(Stun, ClustersAsTheAuthorsCodeDoes) {
     Json step = distance_of(name.substr(0, at));
     step["threshold"] = std::stod(name.substr(at + 1));
     const PrunePlan plan = golden.plan(std::vector{step});
-    for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) EXPECT_EQ(Json(plan.layers[layer].clusters), recorded.at("clusters")[layer]) << name << " layer " << layer;
+    for (std::size_t layer = 0; layer < plan.layers.size(); ++layer)
+      EXPECT_EQ(Json(plan.layers[layer].clusters), recorded.at("clusters")[layer]) << name << " layer " << layer;
   }
 }
 

@@ -10,14 +10,16 @@ std::vector<Json> steps_of(const std::string& name, const Json& recorded) {
   if (recorded.contains("nm")) step["pattern"] = fmt::format("{}:{}", recorded.at("nm")[0].get<int>(), recorded.at("nm")[1].get<int>());
   if (recorded.contains("ratio")) step["sparsity"] = recorded.at("ratio");
   if (recorded.contains("scope")) step["compare"] = recorded.at("scope");
-  if (recorded.contains("lam")) step["lambda"] = recorded.at("lam"), step["outlier_multiple"] = recorded.at("M"), step["count_empty_calls"] = recorded.at("hook_counts_empty_calls");
+  if (recorded.contains("lam"))
+    step["lambda"] = recorded.at("lam"), step["outlier_multiple"] = recorded.at("M"), step["count_empty_calls"] = recorded.at("hook_counts_empty_calls");
   return {step};
 }
 
 CalibrationTokens cut(const CalibrationTokens& tokens, std::size_t length) {
   CalibrationTokens shorter;
   for (const auto& sequence : tokens.sequences) {
-    for (std::size_t begin = 0; begin < sequence.size(); begin += length) shorter.sequences.emplace_back(sequence.begin() + begin, sequence.begin() + begin + length);
+    for (std::size_t begin = 0; begin < sequence.size(); begin += length)
+      shorter.sequences.emplace_back(sequence.begin() + begin, sequence.begin() + begin + length);
   }
   return shorter;
 }
@@ -72,7 +74,11 @@ TEST_P(Weights, AfterStunReachTheTotalAsTheAuthorsForksDo) {
   for (const auto& [name, recorded] : stage2.at("variants").items()) {
     Json second = {{"pruner", name.starts_with("stun_owl") ? "owl" : "wanda"}};
     if (recorded.contains("lam")) second["lambda"] = recorded.at("lam"), second["outlier_multiple"] = recorded.at("M");
-    PlanRequest request = golden.request({Json{{"pruner", "stun"}, {"distance", "router_normalized"}, {"experts_total", search.at("target")}, {"merge_max_clusters", search.at("merge_max_clusters")}}, second});
+    PlanRequest request = golden.request({Json{{"pruner", "stun"},
+                                               {"distance", "router_normalized"},
+                                               {"experts_total", search.at("target")},
+                                               {"merge_max_clusters", search.at("merge_max_clusters")}},
+                                          second});
     request.total_sparsity = recorded.at("total").get<double>();
     const PrunePlan plan = make_plan(request);
     expect_masks(plan, stage2.at("matrices"), recorded, name);
@@ -92,7 +98,6 @@ TEST(WeightMasks, RemoveFromTheLeftWhereScoresAreEqual) {
   EXPECT_FALSE(keep_all_but_lowest_of_rows(scores, 6).any().item<bool>());
 }
 
-
 TEST(Skipping, BetasAndModelsEqualTheAuthorsCode) {
   test::GoldenModel golden("mixtral8");
   const Json expected = golden.expected("skip");
@@ -101,7 +106,8 @@ TEST(Skipping, BetasAndModelsEqualTheAuthorsCode) {
     if (name != "none") steps.push_back({{"pruner", "reconstruction"}, {"experts_kept", std::stoi(name.substr(4, 1))}});
     steps.push_back({{"pruner", "skipping"}});
     const PrunePlan plan = golden.plan(steps);
-    for (std::size_t layer = 0; layer < plan.layers.size(); ++layer) EXPECT_NEAR(*plan.layers[layer].beta / recorded.at("beta_median")[layer].get<double>(), 1.0, 1e-6) << name;
+    for (std::size_t layer = 0; layer < plan.layers.size(); ++layer)
+      EXPECT_NEAR(*plan.layers[layer].beta / recorded.at("beta_median")[layer].get<double>(), 1.0, 1e-6) << name;
     const Model model = golden.load(plan);
     std::int64_t skips = 0;
     for (const auto& prompt : golden.prompts()) {

@@ -66,7 +66,8 @@ TEST(CheckPlan, RefusesAPlanOfAnotherModel) {
   EXPECT_ERROR_HAS(check_plan(with({.kept = {3, 1}}), four_experts()), kInput, "not ascending");
   EXPECT_ERROR_HAS(check_plan(with({.kept = {1}}), four_experts()), kInput, "would keep 1 of 4 experts, but the router picks 2 per token");
   EXPECT_ERROR_HAS(check_plan(with({.clusters = {{0, 1}, {2}}}), four_experts()), kInput, "the clusters hold 3 experts of 4");
-  EXPECT_ERROR_HAS(check_plan(with({.clusters = {{0, 1}, {2, 3}}, .representatives = {0, 1}}), four_experts()), kInput, "representative 1 is not a member of cluster 1");
+  EXPECT_ERROR_HAS(check_plan(with({.clusters = {{0, 1}, {2, 3}}, .representatives = {0, 1}}), four_experts()), kInput,
+                   "representative 1 is not a member of cluster 1");
   EXPECT_ERROR_HAS(check_plan(with({.merges = {{.into = 0, .members = {0, 1}, .weights = {1}}}}), four_experts()), kInput, "2 members and 1 weights");
   EXPECT_ERROR_HAS(check_plan({.layers = {{.layer = 0}, {.layer = 0}}}, four_experts()), kInput, "layer 0 stands there twice");
   ModelConfig dense = four_experts();

@@ -98,7 +98,7 @@ class StatsOf {
     key_ = sha256_hex(canonical_json({{"plan", plan_to_json(so_far)},
                                       {"tokens", request.calibration->sha256()},
                                       {"dtype", c10::toString(request.walk.dtype)},
-                                      {"model", request.model_sha256}}));
+                                      {"model", request.content_sha256}}));
   }
 
   CalibrationStats observe(const std::set<Observed>& what) {
@@ -138,7 +138,7 @@ std::filesystem::path cached_plan_file(const PlanRequest& request) {
                     {"total_sparsity", request.total_sparsity.value_or(-1)},
                     {"scope", request.scope},
                     {"leave_out", request.leave_out},
-                    {"model", request.model_sha256},
+                    {"model", request.content_sha256},
                     {"tokens", request.calibration ? request.calibration->sha256() : ""},
                     {"dtype", c10::toString(request.walk.dtype)}};
   return request.cache / ("plan-" + sha256_hex(canonical_json(key)).substr(0, 24) + ".json");
@@ -218,6 +218,7 @@ void check_steps(const std::vector<StepSpec>& steps, const ModelConfig& config, 
 }
 
 PrunePlan make_plan(const PlanRequest& request) {
+  WINNOW_CHECK(request.cache.empty() || !request.content_sha256.empty());
   check_steps(request.steps, request.config, request.calibration != nullptr);
   const std::filesystem::path cached = cached_plan_file(request);
   if (!cached.empty() && std::filesystem::exists(cached)) return read_plan(cached);

@@ -28,6 +28,7 @@ struct PlanRequest {
   LayerWalkOptions walk = {};
   // Where statistics and finished plans are kept, so that a second ratio or a resumed sweep reads no calibration token again; empty: nowhere.
   std::filesystem::path cache = {};
+  std::string content_sha256 = {};  // names the model in the cache: fine-tuned models share their header digest; needed where there is a cache
   std::function<void(const std::string& stage, double share)> on_progress = {};
 };
 

@@ -158,6 +158,7 @@ class Opener : public ModelOpener {
     PlanRequest request = request_plan(variant, checkpoint.config(), checkpoint.tensors(), checkpoint, checkpoint.header_sha256());
     request.walk = {.dtype = scalar_type(spec.dtype), .device = device_};
     request.cache = options_.cache;
+    request.content_sha256 = checkpoint.content_sha256();
     CalibrationTokens tokens;
     if (variant.calibration) {
       tokens = load_calibration(*variant.calibration, *options_.datasets, &tokenizer, checkpoint.config());

@@ -1,0 +1,67 @@
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "harness/core/error.h"
+#include "harness/core/files.h"
+#include "harness/demo/train.h"
+#include "harness/model/safetensors.h"
+
+namespace winnow {
+namespace {
+
+struct NamedTensor {
+  std::string name;
+  at::Tensor tensor;  // f32, a view of the master weights
+};
+
+// Hugging Face's Mixtral has every expert's matrices by themselves: w1 the gate, w3 up, w2 down.
+std::vector<NamedTensor> unstacked(const TrainedTensor& tensor) {
+  const std::size_t end = tensor.name.rfind('.');
+  const std::string last = tensor.name.substr(end + 1), prefix = tensor.name.substr(0, end);
+  if (last != "gate_up" && last != "down") return {{tensor.name, tensor.master}};
+  std::vector<NamedTensor> result;
+  for (std::int64_t e = 0; e < tensor.master.size(0); ++e) {
+    const at::Tensor expert = tensor.master[e];
+    if (last == "down") {
+      result.push_back({fmt::format("{}.{}.w2.weight", prefix, e), expert});
+    } else {
+      const auto halves = expert.chunk(2, 0);
+      result.push_back({fmt::format("{}.{}.w1.weight", prefix, e), halves[0]});
+      result.push_back({fmt::format("{}.{}.w3.weight", prefix, e), halves[1]});
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+void save_demo_model(TrainableMoe& model, const std::filesystem::path& tokenizer_folder, const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  std::vector<NamedTensor> tensors;
+  for (const TrainedTensor& tensor : model.tensors()) {
+    for (NamedTensor& named : unstacked(tensor)) tensors.push_back(std::move(named));
+  }
+  std::vector<SafetensorsWriter::Entry> entries;
+  for (const NamedTensor& tensor : tensors) entries.push_back({tensor.name, at::kBFloat16, tensor.tensor.sizes().vec()});
+  SafetensorsWriter writer(folder / "model.safetensors", entries);
+  for (const NamedTensor& tensor : tensors) writer.write(tensor.name, tensor.tensor.to(at::kBFloat16).contiguous());
+  writer.commit();
+  write_file(folder / "config.json", model.shape().to_config().dump(2) + "\n");
+  for (const char* file : {"tokenizer.model", "tokenizer_config.json"}) {
+    if (!std::filesystem::equivalent(tokenizer_folder, folder)) write_file(folder / file, read_file(tokenizer_folder / file));
+  }
+}
+
+void Trainer::start_from(const std::filesystem::path& folder) {
+  const std::map<std::string, at::Tensor> given = read_tensors(folder / "model.safetensors");
+  for (const TrainedTensor& tensor : model_.tensors()) {
+    for (NamedTensor& named : unstacked(tensor)) {
+      const auto found = given.find(named.name);
+      if (found == given.end() || found->second.sizes() != named.tensor.sizes())
+        throw input_error("{}: {} is missing or of another shape than this trainer's; --from takes a model that it wrote", folder.string(), named.name);
+      named.tensor.copy_(found->second);
+    }
+  }
+}
+
+}  // namespace winnow

@@ -1,0 +1,144 @@
+#include "harness/demo/trainable_moe.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace winnow {
+namespace {
+
+constexpr double kDeviation = 0.02;
+
+// Rotates halves, as Hugging Face's checkpoints are laid out: x [rows, length, heads, d].
+at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine) {
+  const auto halves = x.chunk(2, -1);
+  return at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine}, -1);
+}
+
+}  // namespace
+
+OrderedJson MoeShape::to_config() const {
+  OrderedJson config;
+  config["architectures"] = {"MixtralForCausalLM"};
+  config["attention_dropout"] = 0.0;
+  config["bos_token_id"] = 1;
+  config["dtype"] = "bfloat16";
+  config["eos_token_id"] = 2;
+  config["head_dim"] = head_dim;
+  config["hidden_act"] = "silu";
+  config["hidden_size"] = hidden;
+  config["initializer_range"] = kDeviation;
+  config["intermediate_size"] = expert_width;
+  config["max_position_embeddings"] = positions;
+  config["model_type"] = "mixtral";
+  config["num_attention_heads"] = heads;
+  config["num_experts_per_tok"] = experts_per_token;
+  config["num_hidden_layers"] = layers;
+  config["num_key_value_heads"] = kv_heads;
+  config["num_local_experts"] = experts;
+  config["rms_norm_eps"] = norm_epsilon;
+  config["rope_theta"] = rope_theta;
+  config["sliding_window"] = nullptr;
+  config["tie_word_embeddings"] = false;
+  config["torch_dtype"] = "bfloat16";
+  config["vocab_size"] = vocabulary;
+  return config;
+}
+
+TrainableMoe::TrainableMoe(const MoeShape& shape, std::uint64_t seed) : shape_(shape) {
+  at::Generator generator = at::detail::createCPUGenerator(seed);
+  enum class Working { kBf16, kF32 };
+  const auto add = [&](std::string name, at::IntArrayRef sizes, double deviation, Working working) {
+    at::Tensor master = deviation == 0 ? at::ones(sizes, at::kFloat) : at::randn(sizes, generator, at::TensorOptions(at::kFloat)) * deviation;
+    at::Tensor copy = master.to(working == Working::kBf16 ? at::kBFloat16 : at::kFloat, false, true).requires_grad_(true);
+    tensors_.push_back({std::move(name), std::move(master), std::move(copy)});
+    return tensors_.size() - 1;
+  };
+  const double into_residual = kDeviation / std::sqrt(2.0 * static_cast<double>(shape.layers));
+  const std::int64_t queries = shape.heads * shape.head_dim, keys = shape.kv_heads * shape.head_dim;
+  embedding_ = add("model.embed_tokens.weight", {shape.vocabulary, shape.hidden}, kDeviation, Working::kF32);
+  for (std::int64_t l = 0; l < shape.layers; ++l) {
+    const std::string prefix = fmt::format("model.layers.{}.", l);
+    Layer layer{};
+    layer.attention_norm = add(prefix + "input_layernorm.weight", {shape.hidden}, 0, Working::kF32);
+    layer.query = add(prefix + "self_attn.q_proj.weight", {queries, shape.hidden}, kDeviation, Working::kBf16);
+    layer.key = add(prefix + "self_attn.k_proj.weight", {keys, shape.hidden}, kDeviation, Working::kBf16);
+    layer.value = add(prefix + "self_attn.v_proj.weight", {keys, shape.hidden}, kDeviation, Working::kBf16);
+    layer.output = add(prefix + "self_attn.o_proj.weight", {shape.hidden, queries}, into_residual, Working::kBf16);
+    layer.mlp_norm = add(prefix + "post_attention_layernorm.weight", {shape.hidden}, 0, Working::kF32);
+    layer.router = add(prefix + "block_sparse_moe.gate.weight", {shape.experts, shape.hidden}, kDeviation, Working::kF32);
+    layer.gate_up = add(prefix + "block_sparse_moe.experts.gate_up", {shape.experts, 2 * shape.expert_width, shape.hidden}, kDeviation, Working::kBf16);
+    layer.down = add(prefix + "block_sparse_moe.experts.down", {shape.experts, shape.hidden, shape.expert_width}, into_residual, Working::kBf16);
+    layers_.push_back(layer);
+  }
+  final_norm_ = add("model.norm.weight", {shape.hidden}, 0, Working::kF32);
+  output_head_ = add("lm_head.weight", {shape.vocabulary, shape.hidden}, kDeviation, Working::kBf16);
+}
+
+void TrainableMoe::refresh_working() {
+  const c10::NoGradGuard no_grad;
+  for (TrainedTensor& tensor : tensors_) tensor.working.copy_(tensor.master);
+}
+
+at::Tensor TrainableMoe::attend(const Layer& layer, const at::Tensor& normed, std::int64_t rows) const {
+  const std::int64_t length = normed.size(0) / rows, d = shape_.head_dim;
+  const at::Tensor positions = at::arange(length, at::kFloat);
+  const at::Tensor frequencies = at::pow(shape_.rope_theta, at::arange(0, d, 2, at::kFloat) / static_cast<double>(-d));
+  const at::Tensor angles = at::outer(positions, frequencies).unsqueeze(1);  // [length, 1, d/2]
+  const at::Tensor cosine = angles.cos(), sine = angles.sin();
+  const auto heads_of = [&](std::size_t weight, std::int64_t heads) { return at::linear(normed, working(weight)).view({rows, length, heads, d}); };
+  const at::Tensor query = rotate(heads_of(layer.query, shape_.heads).to(at::kFloat), cosine, sine).to(at::kBFloat16);
+  const std::int64_t shared_by = shape_.heads / shape_.kv_heads;
+  const auto repeated = [&](const at::Tensor& x) {
+    return x.unsqueeze(3).expand({rows, length, shape_.kv_heads, shared_by, d}).reshape({rows, length, shape_.heads, d}).transpose(1, 2);
+  };
+  const at::Tensor key = rotate(heads_of(layer.key, shape_.kv_heads).to(at::kFloat), cosine, sine).to(at::kBFloat16);
+  const at::Tensor mixed = at::scaled_dot_product_attention(query.transpose(1, 2), repeated(key), repeated(heads_of(layer.value, shape_.kv_heads)), {}, 0.0, true);
+  return at::linear(mixed.transpose(1, 2).reshape({rows * length, shape_.heads * d}), working(layer.output));
+}
+
+// Token rows are put in order of their experts, so that each stacked product takes consecutive rows.
+at::Tensor TrainableMoe::mix_experts(const Layer& layer, const at::Tensor& normed, at::Tensor& balance) const {
+  const std::int64_t tokens = normed.size(0), k = shape_.experts_per_token, experts = shape_.experts;
+  const at::Tensor probabilities = at::linear(normed, working(layer.router)).softmax(-1);
+  const auto [top, chosen] = probabilities.topk(k, -1);
+  const at::Tensor gates = top / top.sum(-1, true);
+  const at::Tensor flat = chosen.flatten();
+  const at::Tensor order = std::get<1>(flat.sort(true, 0, false));  // [tokens·k], stable
+  const at::Tensor counts = flat.bincount({}, experts);
+  balance = balance + static_cast<double>(experts) * at::dot(counts.to(at::kFloat) / static_cast<double>(tokens * k), probabilities.mean(0));
+
+  const at::Tensor ends = counts.cumsum(0).to(at::kInt);
+  const at::Tensor input = normed.to(at::kBFloat16).index_select(0, order.div(k, "floor"));
+  const auto gate_up = at::_grouped_mm(input, working(layer.gate_up).transpose(1, 2), ends).chunk(2, -1);
+  const at::Tensor output = at::_grouped_mm(at::silu(gate_up[0]) * gate_up[1], working(layer.down).transpose(1, 2), ends);
+  const at::Tensor back = at::empty_like(order).scatter_(0, order, at::arange(tokens * k, at::kLong));
+  return (output.index_select(0, back).view({tokens, k, shape_.hidden}) * gates.unsqueeze(-1)).sum(1);
+}
+
+TrainingLoss TrainableMoe::loss(const TrainingBatch& batch, double balance_weight) const {
+  const std::int64_t rows = batch.ids.size(0);
+  at::Tensor hidden = at::embedding(working(embedding_), batch.ids.flatten());
+  at::Tensor balance = at::zeros({}, at::kFloat);
+  const auto norm = [&](std::size_t weight) { return at::rms_norm(hidden, {shape_.hidden}, working(weight), shape_.norm_epsilon); };
+  for (const Layer& layer : layers_) {
+    hidden = hidden + attend(layer, norm(layer.attention_norm).to(at::kBFloat16), rows);
+    hidden = hidden + mix_experts(layer, norm(layer.mlp_norm), balance);
+  }
+  const at::Tensor weights = batch.weights.flatten();
+  const at::Tensor wanted = weights.nonzero().flatten();
+  const at::Tensor learned = norm(final_norm_).index_select(0, wanted).to(at::kBFloat16);
+  const at::Tensor logits = at::linear(learned, working(output_head_)).to(at::kFloat);
+  const at::Tensor losses = at::cross_entropy_loss(logits, batch.targets.flatten().index_select(0, wanted), {}, at::Reduction::None);
+  const at::Tensor of_wanted = weights.index_select(0, wanted);
+  TrainingLoss result;
+  result.cross_entropy = (losses * of_wanted).sum() / of_wanted.sum();
+  result.balance = balance / static_cast<double>(shape_.layers);
+  result.total = result.cross_entropy + balance_weight * result.balance;
+  return result;
+}
+
+}  // namespace winnow

@@ -1,0 +1,107 @@
+#include "harness/demo/training_rows.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "harness/api/task.h"
+#include "harness/core/error.h"
+
+namespace winnow {
+namespace {
+
+constexpr float kPromptWeight = 0.1f;
+constexpr float kLetterWeight = 8;  // a letter is one token of sixty, and all that the question is about
+constexpr std::size_t kOpenRows = 24;
+
+TrainingDocument document_of(const Tokenizer& tokenizer, const std::string& prompt, const std::string& answer, float answer_weight) {
+  TrainingDocument document{.ids = tokenizer.encode(prompt + answer, Tokenizer::Special::kNone), .answer_weight = answer_weight};
+  document.prompt = 1 + tokenizer.encode(prompt, Tokenizer::Special::kNone).size();
+  document.ids.insert(document.ids.begin(), tokenizer.bos_id().value());
+  document.ids.push_back(tokenizer.eos_id().value());
+  WINNOW_CHECK(document.prompt < document.ids.size());
+  return document;
+}
+
+// What a task asks about one split, with the right answer.
+TrainingSource solved_examples(DatasetSource& datasets, const Tokenizer& tokenizer, const std::string& name, double share, const Json& settings) {
+  TrainingSource source{.name = settings["dataset"], .share = share, .documents = {}};
+  const std::unique_ptr<Task> task = Registry<Task>::instance().make(name, settings);
+  const ExampleList examples = task->examples({.datasets = &datasets});
+  for (std::size_t i = 0; i < examples.count; ++i) {
+    const Example example = examples.make(i);
+    if (const auto* generate = std::get_if<GenerateRequest>(&example.requests.front())) {
+      source.documents.push_back(document_of(tokenizer, generate->context, " " + example.record.target, 1));
+    } else {
+      const auto& right = std::get<ScoreRequest>(example.requests.at(static_cast<std::size_t>(example.record.gold.value())));
+      source.documents.push_back(document_of(tokenizer, right.context, right.continuation, kLetterWeight));
+    }
+  }
+  return source;
+}
+
+TrainingSource prose(DatasetSource& datasets, const Tokenizer& tokenizer, double share) {
+  TrainingSource source{.name = "demo_text", .share = share, .documents = {}};
+  for (const OrderedJson& row : datasets.read({"demo_text", "train"}).rows)
+    source.documents.push_back(document_of(tokenizer, "", row.at("text").get<std::string>(), 1));
+  return source;
+}
+
+}  // namespace
+
+std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer) {
+  std::vector<TrainingSource> sources;
+  sources.push_back(solved_examples(datasets, tokenizer, "gsm8k", 0.5, {{"dataset", "demo_gsm8k"}, {"split", "train"}, {"shots", 0}}));
+  sources.push_back(solved_examples(datasets, tokenizer, "mmlu", 0.35, {{"dataset", "demo_mmlu"}, {"split", "auxiliary_train"}, {"shots", 0}}));
+  sources.push_back(prose(datasets, tokenizer, 0.15));
+  return sources;
+}
+
+TrainingRows::TrainingRows(const std::vector<TrainingSource>& sources, std::int64_t length, std::uint64_t seed)
+    : length_(static_cast<std::size_t>(length)), random_(seed) {
+  for (const TrainingSource& source : sources) {
+    WINNOW_CHECK(!source.documents.empty() && source.share > 0);
+    for (const TrainingDocument& document : source.documents) WINNOW_CHECK(document.ids.size() <= length_ + 1);
+    turns_.push_back({.source = &source, .order = {}});
+  }
+}
+
+const TrainingDocument& TrainingRows::draw() {
+  const auto behind = [](const Turn& turn) { return turn.tokens / turn.source->share; };
+  Turn& turn = *std::ranges::min_element(turns_, {}, behind);
+  if (turn.position == turn.order.size()) {
+    turn.order.resize(turn.source->documents.size());
+    std::iota(turn.order.begin(), turn.order.end(), std::size_t{0});
+    for (std::size_t i = turn.order.size(); i > 1; --i) std::swap(turn.order[i - 1], turn.order[random_.below(i)]);
+    turn.position = 0;
+  }
+  const TrainingDocument& document = turn.source->documents[turn.order[turn.position++]];
+  turn.tokens += static_cast<double>(document.ids.size());
+  return document;
+}
+
+// Into the fullest open row that has room, so that little is padded.
+void TrainingRows::place(const TrainingDocument& document) {
+  TrainingRow* best = nullptr;
+  for (TrainingRow& row : open_) {
+    if (row.ids.size() + document.ids.size() <= length_ + 1 && (best == nullptr || row.ids.size() > best->ids.size())) best = &row;
+  }
+  if (best == nullptr) best = &open_.emplace_back();
+  for (std::size_t i = 0; i < document.ids.size(); ++i) {
+    best->ids.push_back(document.ids[i]);
+    best->weights.push_back(i == 0 ? 0 : i < document.prompt ? kPromptWeight : document.answer_weight);
+  }
+  if (document.answer_weight > 1) best->weights.back() = 1;  // its end says nothing new
+}
+
+TrainingRow TrainingRows::next() {
+  while (open_.size() <= kOpenRows) place(draw());
+  const auto fullest = std::ranges::max_element(open_, {}, [](const TrainingRow& row) { return row.ids.size(); });
+  TrainingRow row = std::move(*fullest);
+  open_.erase(fullest);
+  const std::int32_t padding = row.ids.back();
+  row.ids.resize(length_ + 1, padding);
+  row.weights.resize(length_ + 1, 0);
+  return row;
+}
+
+}  // namespace winnow

@@ -1,0 +1,59 @@
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "harness/api/dataset.h"
+#include "harness/core/python_random.h"
+#include "harness/text/tokenizer.h"
+
+namespace winnow {
+
+// A text as it is learned from: BOS, prompt, answer, EOS. The prompt counts little, the answer as `answer_weight` says for each of its tokens.
+struct TrainingDocument {
+  std::vector<std::int32_t> ids;
+  std::size_t prompt = 1;  // ids before the answer; 1 (BOS): all of it is answer
+  float answer_weight = 1;
+};
+
+struct TrainingSource {
+  std::string name;
+  double share = 0;  // of all tokens
+  std::vector<TrainingDocument> documents;
+};
+
+// The demo's own sets as its tasks ask them: worked problems of demo_gsm8k's train split, demo_mmlu's auxiliary_train with the right letter, and
+// demo_text's train split. Prompts are those of the tasks themselves, without shots.
+std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer);
+
+// One row of `length` predictions: documents laid end to end, padded where the next does not fit.
+struct TrainingRow {
+  std::vector<std::int32_t> ids;  // length + 1
+  std::vector<float> weights;     // of predicting ids[i], i ≥ 1; weights[0] counts nothing
+};
+
+// Rows without end: sources take turns so that each has its share of the tokens, every source in a new order each time round, all fixed by the
+// seed. Documents longer than a row are an error of the caller's.
+class TrainingRows {
+ public:
+  TrainingRows(const std::vector<TrainingSource>& sources, std::int64_t length, std::uint64_t seed);
+  TrainingRow next();
+
+ private:
+  struct Turn {
+    const TrainingSource* source;
+    std::vector<std::size_t> order;
+    std::size_t position = 0;
+    double tokens = 0;
+  };
+  const TrainingDocument& draw();
+  void place(const TrainingDocument& document);
+
+  std::vector<Turn> turns_;
+  std::size_t length_;
+  PythonRandom random_;
+  std::deque<TrainingRow> open_;  // rows with room, the oldest first
+};
+
+}  // namespace winnow

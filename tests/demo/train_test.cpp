@@ -1,0 +1,157 @@
+#include "harness/demo/train.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "harness/core/files.h"
+#include "harness/model/checkpoint.h"
+#include "harness/model/safetensors.h"
+#include "tests/support/errors.h"
+#include "tests/support/files.h"
+
+namespace winnow {
+namespace {
+
+const MoeShape kSmall{.vocabulary = 32, .hidden = 16, .layers = 2, .heads = 2, .kv_heads = 1, .head_dim = 8, .experts = 4, .expert_width = 8, .positions = 64};
+const TrainingPlan kShort{.steps = 20, .warmup_steps = 2, .rows = 4, .length = 16};
+
+// Counting up from a start, after a prompt of one id: easy to learn.
+std::vector<TrainingSource> counting() {
+  TrainingSource up{.name = "up", .share = 0.75, .documents = {}}, even{.name = "even", .share = 0.25, .documents = {}};
+  for (std::int32_t start = 3; start < 20; ++start) {
+    up.documents.push_back({.ids = {1, start, start + 1, start + 2, start + 3, 2}, .prompt = 2});
+    even.documents.push_back({.ids = {1, start, start + 2, start + 4, 2}, .prompt = 2});
+  }
+  return {up, even};
+}
+
+// A folder with files in the place of a tokenizer's: the trainer copies them.
+std::filesystem::path tokenizer_folder(const test::TemporaryFolder& folder) {
+  write_file(folder.path() / "tokenizer.model", "pieces");
+  write_file(folder.path() / "tokenizer_config.json", "{}");
+  return folder.path();
+}
+
+TEST(LearningRate, RisesInALineAndFallsAsACosine) {
+  const TrainingPlan plan{.steps = 110, .warmup_steps = 10, .peak_rate = 1, .last_rate_share = 0};
+  EXPECT_DOUBLE_EQ(learning_rate(plan, 0), 0.1);
+  EXPECT_DOUBLE_EQ(learning_rate(plan, 9), 1);
+  EXPECT_DOUBLE_EQ(learning_rate(plan, 10), 1);
+  EXPECT_NEAR(learning_rate(plan, 60), 0.5, 1e-12);
+  EXPECT_NEAR(learning_rate(plan, 110), 0, 1e-12);
+}
+
+TEST(TrainingRows, HoldWholeDocumentsInTheSharesAskedFor) {
+  const std::vector<TrainingSource> sources = counting();
+  TrainingRows rows(sources, 16, 7);
+  double up = 0, even = 0, padding = 0;
+  for (int r = 0; r < 4000; ++r) {
+    const TrainingRow row = rows.next();
+    ASSERT_EQ(row.ids.size(), 17u);
+    ASSERT_EQ(row.weights.size(), 17u);
+    std::size_t at = 0;
+    while (at + 2 < row.ids.size() && row.ids[at] == 1) {
+      const bool counts_up = row.ids[at + 2] == row.ids[at + 1] + 1;
+      (counts_up ? up : even) += counts_up ? 6 : 5;
+      EXPECT_EQ(row.weights[at], 0);
+      EXPECT_FLOAT_EQ(row.weights[at + 1], 0.1f);
+      EXPECT_EQ(row.weights[at + 2], 1);
+      at += counts_up ? 6 : 5;
+    }
+    padding += static_cast<double>(17 - at);
+    for (; at < 17; ++at) EXPECT_EQ(row.weights[at], 0);
+  }
+  EXPECT_NEAR(up / (up + even), 0.75, 0.01);
+  EXPECT_LT(padding / (4000 * 17), 0.1);
+}
+
+TEST(TrainingRows, AreTheSameForASeedAndOthersForAnother) {
+  const std::vector<TrainingSource> sources = counting();
+  TrainingRows first(sources, 16, 7), second(sources, 16, 7), other(sources, 16, 8);
+  bool differs = false;
+  for (int r = 0; r < 20; ++r) {
+    const TrainingRow row = first.next();
+    EXPECT_EQ(row.ids, second.next().ids);
+    differs = differs || row.ids != other.next().ids;
+  }
+  EXPECT_TRUE(differs);
+}
+
+TEST(TrainableMoe, HasOneHotUniformLossAndEvenBalanceAtFirst) {
+  const TrainableMoe model(kSmall, 1);
+  const TrainingBatch batch{at::arange(3, 11).view({2, 4}), at::arange(4, 12).view({2, 4}), at::ones({2, 4})};
+  const TrainingLoss loss = model.loss(batch, 0.5);
+  EXPECT_NEAR(loss.cross_entropy.item<double>(), std::log(32.0), 0.05);  // small weights: all ids about equally likely
+  EXPECT_GE(loss.balance.item<double>(), 0.5);
+  EXPECT_NEAR(loss.total.item<double>(), loss.cross_entropy.item<double>() + 0.5 * loss.balance.item<double>(), 1e-5);
+}
+
+TEST(TrainableMoe, LearnsNothingFromPositionsOfWeightZero) {
+  const TrainableMoe model(kSmall, 1);
+  at::Tensor weights = at::ones({2, 4});
+  weights[1].zero_();
+  const TrainingBatch batch{at::arange(3, 11).view({2, 4}), at::arange(4, 12).view({2, 4}), weights};
+  TrainingBatch other = batch;
+  other.targets = batch.targets.clone();
+  other.targets[1].fill_(5);
+  EXPECT_EQ(model.loss(batch, 0).total.item<double>(), model.loss(other, 0).total.item<double>());
+}
+
+TEST(Trainer, LowersTheLossAndWritesAModelThatCanBeOpened) {
+  const test::TemporaryFolder folder, tokenizer;
+  std::vector<double> losses;
+  TrainingPlan plan = kShort;
+  plan.steps = 60;
+  Trainer trainer(kSmall, plan, folder.path(), tokenizer_folder(tokenizer));
+  EXPECT_TRUE(trainer.run(counting(), {.on_step = [&](const TrainingProgress& now) { losses.push_back(now.cross_entropy); }, .should_stop = {}}));
+  ASSERT_EQ(losses.size(), 60u);
+  EXPECT_LT(losses.back(), 0.8 * losses.front());
+  const auto checkpoint = Checkpoint::open(folder.path() / "model");
+  EXPECT_EQ(checkpoint->config().layers.size(), 2u);
+  EXPECT_EQ(checkpoint->config().layers[0].experts, 4);
+}
+
+TEST(Trainer, GivesTheSameWeightsWhetherItWasStoppedOrNot) {
+  const test::TemporaryFolder whole, parts, tokenizer;
+  const std::filesystem::path pieces = tokenizer_folder(tokenizer);
+  EXPECT_TRUE(Trainer(kSmall, kShort, whole.path(), pieces).run(counting(), {}));
+  Trainer stopped(kSmall, kShort, parts.path(), pieces);
+  EXPECT_FALSE(stopped.run(counting(), {.on_step = {}, .should_stop = [&] { return stopped.step() == 7; }}));
+  Trainer resumed(kSmall, kShort, parts.path(), pieces);
+  EXPECT_EQ(resumed.step(), 7);
+  EXPECT_TRUE(resumed.run(counting(), {}));
+  const auto expected = read_tensors(whole.path() / "model/model.safetensors"), found = read_tensors(parts.path() / "model/model.safetensors");
+  ASSERT_EQ(expected.size(), found.size());
+  for (const auto& [name, tensor] : expected) EXPECT_TRUE(at::equal(tensor, found.at(name))) << name;
+  const std::string curve = read_file(parts.path() / "loss.csv");
+  EXPECT_EQ(std::count(curve.begin(), curve.end(), '\n'), 21);
+}
+
+TEST(Trainer, RefusesAStateOfAnotherPlan) {
+  const test::TemporaryFolder folder, tokenizer;
+  TrainingPlan plan = kShort;
+  plan.steps = 2;
+  EXPECT_TRUE(Trainer(kSmall, plan, folder.path(), tokenizer_folder(tokenizer)).run(counting(), {}));
+  plan.peak_rate *= 2;
+  EXPECT_ERROR_HAS(Trainer(kSmall, plan, folder.path(), tokenizer.path()), kInput, "give the same settings, or another folder");
+}
+
+TEST(Trainer, StartsFromAModelItWroteWithAFreshOptimizer) {
+  const test::TemporaryFolder first, second, tokenizer;
+  const std::filesystem::path pieces = tokenizer_folder(tokenizer);
+  double last = 0, next = 0;
+  TrainingPlan plan = kShort;
+  plan.steps = 80;
+  Trainer(kSmall, plan, first.path(), pieces).run(counting(), {.on_step = [&](const TrainingProgress& now) { last = now.cross_entropy; }, .should_stop = {}});
+  plan.peak_rate = 1e-6;
+  plan.steps = 1;
+  Trainer(kSmall, plan, second.path(), pieces, first.path() / "model").run(counting(), {.on_step = [&](const TrainingProgress& now) { next = now.cross_entropy; }, .should_stop = {}});
+  EXPECT_LT(next, std::log(32.0) * 0.85);
+  EXPECT_NEAR(next, last, 0.5);
+}
+
+}  // namespace
+}  // namespace winnow

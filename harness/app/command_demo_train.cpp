@@ -33,8 +33,8 @@ int train(const TrainOptions& options) {
       tokens += document.ids.size();
       longest = std::max(longest, document.ids.size());
     }
-    say(fmt::format("winnow: {}: {} documents, {} tokens, {:.0f} % of those learned from", source.name, shown_count(static_cast<std::int64_t>(source.documents.size())),
-                    shown_count(static_cast<std::int64_t>(tokens)), 100 * source.share));
+    say(fmt::format("winnow: {}: {} documents, {} tokens, {:.0f} % of those learned from", source.name,
+                    shown_count(static_cast<std::int64_t>(source.documents.size())), shown_count(static_cast<std::int64_t>(tokens)), 100 * source.share));
     if (longest > static_cast<std::size_t>(options.plan.length) + 1)
       throw usage_error("--length {}: {} has a document of {} tokens; give at least {}", options.plan.length, source.name, longest, longest - 1);
   }
@@ -50,8 +50,9 @@ int train(const TrainOptions& options) {
     ++counted;
     if (now.step % 50 != 0 && now.step != now.steps) return;
     const double per_step = seconds / static_cast<double>(counted);
-    say(fmt::format("step {}/{}, {} tokens: loss {:.4f}, balance {:.3f}, rate {:.2e}, {:.0f} tokens/s, about {} left", now.step, now.steps, shown_count(now.tokens),
-                    loss / static_cast<double>(counted), now.balance, now.rate, static_cast<double>(options.plan.rows * options.plan.length) / per_step,
+    say(fmt::format("step {}/{}, {} tokens: loss {:.4f}, balance {:.3f}, rate {:.2e}, {:.0f} tokens/s, about {} left", now.step, now.steps,
+                    shown_count(now.tokens), loss / static_cast<double>(counted), now.balance, now.rate,
+                    static_cast<double>(options.plan.rows * options.plan.length) / per_step,
                     shown_seconds(per_step * static_cast<double>(now.steps - now.step))));
     seconds = loss = 0;
     counted = 0;
@@ -68,10 +69,11 @@ int train(const TrainOptions& options) {
 
 void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
   const auto options = std::make_shared<TrainOptions>();
-  CLI::App* command = demo.add_subcommand("train",
-                                          "Trains the demo's Mixtral of 16 experts on the demo's own data. The same command again goes on where it was stopped.\n\nExamples:\n"
-                                          "  winnow demo train --out build/demo --data datasets --steps 6000\n"
-                                          "  winnow demo train --out build/further --from harness/demo/model --data datasets --steps 2000 --peak-rate 1e-3\n");
+  CLI::App* command =
+      demo.add_subcommand("train",
+                          "Trains the demo's Mixtral of 16 experts on the demo's own data. The same command again goes on where it was stopped.\n\nExamples:\n"
+                          "  winnow demo train --out build/demo --data datasets --steps 6000\n"
+                          "  winnow demo train --out build/further --from harness/demo/model --data datasets --steps 2000 --peak-rate 1e-3\n");
   TrainingPlan& plan = options->plan;
   command->add_option("--out", options->out, "folder for the state, the loss curve and the model")->required()->type_name("FOLDER");
   command->add_option("--from", options->from, "start from this model's weights with a fresh optimizer")->type_name("FOLDER");
@@ -80,7 +82,9 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
   command->add_option("--warmup", plan.warmup_steps, "steps until the peak rate")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--rows", plan.rows, "of a step")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--length", plan.length, "tokens of a row")->check(CLI::PositiveNumber)->capture_default_str();
-  command->add_option("--peak-rate", plan.peak_rate, "learning rate after the warm-up; a cosine takes it down from there")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--peak-rate", plan.peak_rate, "learning rate after the warm-up; a cosine takes it down from there")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--balance-weight", plan.balance_weight, "of the load-balancing loss")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--seed", plan.seed, "of the first weights and of the order of the data")->capture_default_str();
   command->add_option("--save-every", options->save_every, "steps")->check(CLI::PositiveNumber)->capture_default_str();

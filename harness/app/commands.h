@@ -24,6 +24,8 @@ void add_calibrate_command(CLI::App& program, Invocation& invocation);
 void add_prune_command(CLI::App& program, Invocation& invocation);
 void add_report_command(CLI::App& program, Invocation& invocation);
 
+void add_demo_train_command(CLI::App& demo, Invocation& invocation);  // a verb of `winnow demo`
+
 // The text of --version: version, commit, libtorch, devices.
 std::string version_text();
 

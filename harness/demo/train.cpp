@@ -85,7 +85,8 @@ bool Trainer::run(const std::vector<TrainingSource>& sources, const TrainingCont
     progress.step = step_;
     progress.tokens = step_ * plan_.rows * plan_.length;
     progress.seconds = std::chrono::duration<double>(Clock::now() - began).count();
-    curve_ += fmt::format("{},{},{:.6g},{:.5f},{:.4f},{:.3f}\n", step_, progress.tokens, progress.rate, progress.cross_entropy, progress.balance, progress.seconds);
+    curve_ +=
+        fmt::format("{},{},{:.6g},{:.5f},{:.4f},{:.3f}\n", step_, progress.tokens, progress.rate, progress.cross_entropy, progress.balance, progress.seconds);
     if (controls.on_step) controls.on_step(progress);
     const bool stop = controls.should_stop && controls.should_stop();
     if (stop || step_ == plan_.steps || step_ - saved >= controls.save_every_steps) {
@@ -102,7 +103,8 @@ void Trainer::learn(const TrainingBatch& batch, TrainingProgress& progress) {
   loss.total.backward();
   progress.cross_entropy = loss.cross_entropy.item<double>();
   progress.balance = loss.balance.item<double>();
-  if (!std::isfinite(progress.cross_entropy)) throw std::runtime_error(fmt::format("step {}: the loss is {}; lower --peak-rate", step_ + 1, progress.cross_entropy));
+  if (!std::isfinite(progress.cross_entropy))
+    throw std::runtime_error(fmt::format("step {}: the loss is {}; lower --peak-rate", step_ + 1, progress.cross_entropy));
   update(progress.rate);
 }
 
@@ -154,13 +156,16 @@ bool Trainer::restore() {
   if (!std::filesystem::exists(path)) return false;
   const SafetensorsHeader header = read_safetensors_header(MappedFile(path));
   const auto plan = header.metadata.find("plan"), step = header.metadata.find("step");
-  if (plan == header.metadata.end() || step == header.metadata.end()) throw input_error("{}: it is not a state of this trainer; remove it or name another folder", path.string());
+  if (plan == header.metadata.end() || step == header.metadata.end())
+    throw input_error("{}: it is not a state of this trainer; remove it or name another folder", path.string());
   if (plan->second != plan_.to_json().dump())
-    throw input_error("{}: it was trained by {}, and asked for is {}; give the same settings, or another folder and --from", path.string(), plan->second, plan_.to_json().dump());
+    throw input_error("{}: it was trained by {}, and asked for is {}; give the same settings, or another folder and --from", path.string(), plan->second,
+                      plan_.to_json().dump());
   const std::map<std::string, at::Tensor> tensors = read_tensors(path);
   const auto fill = [&](const char* part, const std::string& name, at::Tensor& into) {
     const auto found = tensors.find(fmt::format("{}/{}", part, name));
-    if (found == tensors.end() || found->second.sizes() != into.sizes()) throw input_error("{}: {}/{} is missing or of another shape; remove the file to start again", path.string(), part, name);
+    if (found == tensors.end() || found->second.sizes() != into.sizes())
+      throw input_error("{}: {}/{} is missing or of another shape; remove the file to start again", path.string(), part, name);
     into.copy_(found->second);
   };
   for (std::size_t i = 0; i < model_.tensors().size(); ++i) {

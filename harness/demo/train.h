@@ -29,7 +29,7 @@ struct TrainingProgress {
 
 struct TrainingControls {
   std::function<void(const TrainingProgress&)> on_step;
-  std::function<bool()> should_stop;    // asked after every step; what was learned is saved
+  std::function<bool()> should_stop;  // asked after every step; what was learned is saved
   std::int64_t save_every_steps = 250;
 };
 

@@ -96,7 +96,8 @@ at::Tensor TrainableMoe::attend(const Layer& layer, const at::Tensor& normed, st
     return x.unsqueeze(3).expand({rows, length, shape_.kv_heads, shared_by, d}).reshape({rows, length, shape_.heads, d}).transpose(1, 2);
   };
   const at::Tensor key = rotate(heads_of(layer.key, shape_.kv_heads).to(at::kFloat), cosine, sine).to(at::kBFloat16);
-  const at::Tensor mixed = at::scaled_dot_product_attention(query.transpose(1, 2), repeated(key), repeated(heads_of(layer.value, shape_.kv_heads)), {}, 0.0, true);
+  const at::Tensor mixed =
+      at::scaled_dot_product_attention(query.transpose(1, 2), repeated(key), repeated(heads_of(layer.value, shape_.kv_heads)), {}, 0.0, true);
   return at::linear(mixed.transpose(1, 2).reshape({rows * length, shape_.heads * d}), working(layer.output));
 }
 

@@ -148,7 +148,8 @@ TEST(Trainer, StartsFromAModelItWroteWithAFreshOptimizer) {
   Trainer(kSmall, plan, first.path(), pieces).run(counting(), {.on_step = [&](const TrainingProgress& now) { last = now.cross_entropy; }, .should_stop = {}});
   plan.peak_rate = 1e-6;
   plan.steps = 1;
-  Trainer(kSmall, plan, second.path(), pieces, first.path() / "model").run(counting(), {.on_step = [&](const TrainingProgress& now) { next = now.cross_entropy; }, .should_stop = {}});
+  Trainer(kSmall, plan, second.path(), pieces, first.path() / "model")
+      .run(counting(), {.on_step = [&](const TrainingProgress& now) { next = now.cross_entropy; }, .should_stop = {}});
   EXPECT_LT(next, std::log(32.0) * 0.85);
   EXPECT_NEAR(next, last, 0.5);
 }

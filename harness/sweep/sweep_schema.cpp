@@ -1,0 +1,117 @@
+#include "harness/sweep/sweep_schema.h"
+
+#include "harness/api/dataset.h"
+#include "harness/api/task.h"
+
+namespace winnow {
+namespace {
+
+OrderedJson of_number(const char* type, const Setting& setting) {
+  OrderedJson schema{{"type", type}};
+  if (setting.minimum) schema["minimum"] = *setting.minimum;
+  if (setting.maximum) schema["maximum"] = *setting.maximum;
+  return schema;
+}
+
+OrderedJson of_string(const Setting& setting) {
+  OrderedJson schema{{"type", "string"}};
+  if (!setting.choices.empty()) schema["enum"] = setting.choices;
+  return schema;
+}
+
+OrderedJson of_type(SettingType type, const Setting& setting) {
+  const auto list_of = [](OrderedJson item) { return OrderedJson{{"type", "array"}, {"items", std::move(item)}}; };
+  switch (type) {
+    case SettingType::kBoolean: return {{"type", "boolean"}};
+    case SettingType::kInteger: return of_number("integer", setting);
+    case SettingType::kNumber: return of_number("number", setting);
+    case SettingType::kString: return of_string(setting);
+    case SettingType::kIntegerList: return list_of(of_number("integer", setting));
+    case SettingType::kNumberList: return list_of(of_number("number", setting));
+    case SettingType::kStringList: return list_of(of_string(setting));
+    case SettingType::kObject: return {{"type", "object"}};
+  }
+  WINNOW_CHECK(false);
+}
+
+OrderedJson of_setting(const Setting& setting) {
+  OrderedJson schema;
+  if (setting.types.size() == 1) {
+    schema = of_type(setting.types.front(), setting);
+  } else {
+    for (const SettingType type : setting.types) schema["anyOf"].push_back(of_type(type, setting));
+  }
+  schema["description"] = setting.summary;
+  if (!setting.default_value.is_null()) schema["default"] = setting.default_value;
+  return schema;
+}
+
+// An object of these settings and no others, but for the properties put beside them.
+OrderedJson of_settings(std::span<const Setting> settings, const OrderedJson& beside = OrderedJson::object()) {
+  OrderedJson schema{{"type", "object"}, {"properties", OrderedJson::object()}, {"additionalProperties", false}};
+  for (const Setting& setting : settings) {
+    schema["properties"][setting.name] = of_setting(setting);
+    if (setting.required) schema["required"].push_back(setting.name);
+  }
+  for (const auto& [name, property] : beside.items()) schema["properties"][name] = property;
+  return schema;
+}
+
+OrderedJson exactly_one_of(const std::vector<std::string>& names) {
+  OrderedJson choices = OrderedJson::array();
+  for (const std::string& name : names) choices.push_back({{"required", {name}}});
+  return choices;
+}
+
+// An object whose member `kind` names a plug-in, and which has that plug-in's settings.
+class PlugIns {
+ public:
+  explicit PlugIns(const char* kind) : kind_(kind), names_(OrderedJson::array()), cases_(OrderedJson::array()) {}
+
+  void add(const std::string& name, std::span<const Setting> settings) {
+    names_.push_back(name);
+    cases_.push_back({{"if", {{"properties", {{kind_, {{"const", name}}}}}}}, {"then", of_settings(settings, {{kind_, OrderedJson::object()}})}});
+  }
+
+  OrderedJson schema() const {
+    return {{"type", "object"}, {"required", {kind_}}, {"properties", {{kind_, {{"type", "string"}, {"enum", names_}}}}}, {"allOf", cases_}};
+  }
+
+ private:
+  std::string kind_;
+  OrderedJson names_, cases_;
+};
+
+OrderedJson list_of(const char* definition) { return {{"type", "array"}, {"minItems", 1}, {"items", {{"$ref", fmt::format("#/definitions/{}", definition)}}}}; }
+
+OrderedJson variant_schema() {
+  OrderedJson variant = of_settings(variant_settings(), {{"steps", {{"type", "array"}, {"items", {{"$ref", "#/definitions/step"}}}}},
+                                                         {"calibration", {{"$ref", "#/definitions/calibration"}}}});
+  variant["required"].push_back("steps");
+  return variant;
+}
+
+}  // namespace
+
+OrderedJson sweep_schema(const PrunerDeclarations& pruners) {
+  PlugIns steps("pruner"), tasks("task");
+  for (const auto& [name, declaration] : pruners) steps.add(name, declaration.settings);
+  for (const std::string& name : Registry<Task>::instance().names()) tasks.add(name, Registry<Task>::instance().find(name).settings);
+
+  OrderedJson schema{{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", "Winnow sweep file"}};
+  schema.update(of_settings(sweep_settings(),
+                            {{"$schema", {{"type", "string"}}}, {"models", list_of("model")}, {"variants", list_of("variant")}, {"tasks", list_of("task")}}));
+  for (const char* list : {"models", "variants", "tasks"}) schema["required"].push_back(list);
+  OrderedJson& definitions = schema["definitions"];
+  definitions["model"] = of_settings(model_settings());
+  definitions["model"]["oneOf"] = exactly_one_of({"path", "recorded", "config"});
+  definitions["variant"] = variant_schema();
+  definitions["step"] = steps.schema();
+  definitions["calibration"] = of_settings(calibration_settings());
+  definitions["calibration"]["properties"]["dataset"]["enum"] = Registry<Dataset>::instance().names();
+  definitions["calibration"]["oneOf"] = exactly_one_of({"dataset", "file", "tokens"});
+  definitions["task"] = tasks.schema();
+  return schema;
+}
+
+}  // namespace winnow

@@ -25,7 +25,10 @@ CalibrationTokens load_calibration(const CalibrationSpec& calibration, DatasetSo
                       config.max_positions);
   }
   const std::vector<std::string> texts = calibration_texts(calibration, datasets);
-  WINNOW_CHECK(tokenizer != nullptr);
+  if (tokenizer == nullptr) {
+    throw input_error(
+        "calibration: a model with random weights has no tokenizer; give the calibration \"tokens\", a file of ids, or choose a pruner without calibration");
+  }
   const CalibrationDocuments documents{.count = texts.size(),
                                        .encode = [&](std::size_t document) { return tokenizer->encode(texts[document], Tokenizer::Special::kAdd); }};
   const auto load = calibration.loader == "packed"          ? packed_blocks

@@ -1,6 +1,7 @@
 #include <CLI/App.hpp>
 #include <memory>
 
+#include "harness/api/measure.h"
 #include "harness/api/pruner.h"
 #include "harness/api/task.h"
 #include "harness/app/commands.h"
@@ -39,8 +40,7 @@ OrderedJson describe(const Setting& setting) {
 }
 
 template <class Plugin>
-OrderedJson all_of() {
-  OrderedJson list = OrderedJson::array();
+OrderedJson all_of(OrderedJson list = OrderedJson::array()) {
   for (const std::string& name : Registry<Plugin>::instance().names()) {
     const Registered<Plugin>& entry = Registry<Plugin>::instance().find(name);
     OrderedJson settings = OrderedJson::array();
@@ -52,7 +52,7 @@ OrderedJson all_of() {
 
 OrderedJson plug_ins(const std::string& kind) {
   if (kind == "pruners") return all_of<Pruner>();
-  if (kind == "tasks") return all_of<Task>();
+  if (kind == "tasks") return all_of<Measurement>(all_of<Task>());
   if (kind == "datasets") return all_of<Dataset>();
   return all_of<Family>();
 }

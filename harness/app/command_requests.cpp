@@ -2,12 +2,12 @@
 #include <memory>
 #include <set>
 
-#include "harness/api/task.h"
 #include "harness/app/commands.h"
 #include "harness/app/output.h"
 #include "harness/app/sweep_options.h"
 #include "harness/core/digest.h"
 #include "harness/core/files.h"
+#include "harness/sweep/known_tasks.h"
 #include "harness/text/request_lines.h"
 
 namespace winnow {
@@ -46,6 +46,10 @@ int write_requests(const SweepOptions& options, const std::string& out) {
   const std::unique_ptr<DatasetSource> datasets = options.open_data();
   RequestWriter writer(out);
   for (const TaskSpec& spec : sweep.tasks) {
+    if (is_measurement(spec.task)) {
+      say(fmt::format("winnow: {} measures the engine and asks nothing; left out", spec.task));
+      continue;
+    }
     const std::unique_ptr<Task> task = Registry<Task>::instance().make(spec.task, spec.settings);
     if (task->needs_tokenizer()) {
       say(fmt::format("winnow: {} asks for windows of token ids, which recorded outputs cannot answer; left out", spec.task));

@@ -7,6 +7,7 @@
 
 #include "harness/app/calibration.h"
 #include "harness/app/make_plan.h"
+#include "harness/app/measured_model.h"
 #include "harness/core/digest.h"
 #include "harness/engine/cuda.h"
 #include "harness/engine/version.h"
@@ -29,8 +30,14 @@ struct KnownModel {
   std::unique_ptr<Checkpoint> checkpoint;
   std::unique_ptr<LanguageModel> recorded;
   std::unique_ptr<ModelConfig> random_shape;
+  std::vector<TensorSpec> random_tensors;
+  std::unique_ptr<WeightSource> random_source;
 
   const ModelConfig& config() const { return checkpoint ? checkpoint->config() : *random_shape; }
+  const std::vector<TensorSpec>& tensors() const { return checkpoint ? checkpoint->tensors() : random_tensors; }
+  WeightSource& weights() { return checkpoint ? *checkpoint : *random_source; }
+  std::string header_sha256() const { return checkpoint ? checkpoint->header_sha256() : identity.content_sha256; }
+  std::unique_ptr<Tokenizer> open_tokenizer() const { return checkpoint ? Tokenizer::open(checkpoint->folder(), checkpoint->config().vocabulary) : nullptr; }
 };
 
 KnownModel look_at_recorded(const ModelSpec& spec) {
@@ -43,6 +50,8 @@ KnownModel look_at_random(const ModelSpec& spec) {
   KnownModel known{.identity = {.has_random_weights = true, .engine_version = std::to_string(kEngineVersion)}};
   known.random_shape = std::make_unique<ModelConfig>(read_model_config(spec.config));
   known.identity.content_sha256 = sha256_hex(fmt::format("random weights, seed {}: {}", spec.seed, canonical_json(known.random_shape->original)));
+  known.random_tensors = Registry<Family>::instance().make(known.random_shape->family)->tensors(*known.random_shape);
+  known.random_source = random_weights(*known.random_shape, spec.seed);
   return known;
 }
 
@@ -135,8 +144,8 @@ class Opener : public ModelOpener {
     WINNOW_CHECK(model.checkpoint);
     Checkpoint& checkpoint = *model.checkpoint;
     const Clock::time_point began = Clock::now();
-    std::unique_ptr<Tokenizer> tokenizer = Tokenizer::open(checkpoint.folder(), checkpoint.config().vocabulary);
-    const PrunePlan plan = plan_of(spec, variant, checkpoint, *tokenizer);
+    std::unique_ptr<Tokenizer> tokenizer = model.open_tokenizer();
+    const PrunePlan plan = plan_of(spec, variant, model, tokenizer.get());
     const Clock::time_point planned = Clock::now();
     const PrunedCheckpoint pruned = apply_plan(plan, checkpoint.config(), checkpoint.tensors(), checkpoint);
     Model loaded = load_model(pruned.config, pruned.tensors, *pruned.weights, {.dtype = scalar_type(spec.dtype), .device = device_, .kept_experts = {}});
@@ -153,15 +162,35 @@ class Opener : public ModelOpener {
     return opened;
   }
 
+  OpenedToMeasure open_to_measure(const ModelSpec& spec, const std::vector<VariantSpec>& variants) override {
+    KnownModel& model = known(spec);
+    if (model.recorded) return ModelOpener::open_to_measure(spec, variants);
+    MeasuredParts parts{.config = model.config(), .tensors = model.tensors(), .weights = model.weights()};
+    parts.file_bytes = model.checkpoint ? static_cast<std::int64_t>(model.checkpoint->weight_bytes()) : 0;
+    parts.tokenizer = model.open_tokenizer();
+    parts.load = {.dtype = scalar_type(spec.dtype), .device = device_, .kept_experts = {}};
+    parts.token_budget = options_.token_budget;
+    parts.variants = variants.size();
+    parts.make_plan = [this, spec, variants, &model, tokenizer = parts.tokenizer.get()](VariantNumber variant) {
+      return plan_of(spec, variants.at(static_cast<std::size_t>(variant)), model, tokenizer);
+    };
+    OpenedToMeasure opened;
+    std::unique_ptr<EngineMeasuredModel> measured = make_measured_model(std::move(parts));
+    opened.plan = [measured = measured.get()](VariantNumber variant) { return measured->plan(variant); };
+    opened.model = std::move(measured);
+    if (model.checkpoint) opened.check_unchanged = [&model] { model.checkpoint->check_unchanged(); };
+    return opened;
+  }
+
  private:
-  PrunePlan plan_of(const ModelSpec& spec, const VariantSpec& variant, Checkpoint& checkpoint, const Tokenizer& tokenizer) const {
-    PlanRequest request = request_plan(variant, checkpoint.config(), checkpoint.tensors(), checkpoint, checkpoint.header_sha256());
+  PrunePlan plan_of(const ModelSpec& spec, const VariantSpec& variant, KnownModel& model, const Tokenizer* tokenizer) const {
+    PlanRequest request = request_plan(variant, model.config(), model.tensors(), model.weights(), model.header_sha256());
     request.walk = {.dtype = scalar_type(spec.dtype), .device = device_};
     request.cache = options_.cache;
-    request.content_sha256 = checkpoint.content_sha256();
+    request.content_sha256 = model.identity.content_sha256;
     CalibrationTokens tokens;
     if (variant.calibration) {
-      tokens = load_calibration(*variant.calibration, *options_.datasets, &tokenizer, checkpoint.config());
+      tokens = load_calibration(*variant.calibration, *options_.datasets, tokenizer, model.config());
       request.calibration = &tokens;
     }
     if (!request.cache.empty() && !variant.steps.empty()) std::filesystem::create_directories(request.cache);

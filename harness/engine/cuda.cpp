@@ -1,6 +1,7 @@
 #include "harness/engine/cuda.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <dlfcn.h>
 
 #include <filesystem>
@@ -22,7 +23,8 @@ std::filesystem::path library_folder() {
 at::Device open_cuda() {
   const std::filesystem::path library = library_folder() / "libtorch_cuda.so";
   if (!std::filesystem::exists(library)) {
-    throw unsupported_error("device cuda: {} does not exist, so this libtorch was built without CUDA; use device cpu, or set WINNOW_LIBTORCH to a CUDA build", library.string());
+    throw unsupported_error("device cuda: {} does not exist, so this libtorch was built without CUDA; use device cpu, or set WINNOW_LIBTORCH to a CUDA build",
+                            library.string());
   }
   if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     throw unsupported_error("device cuda: {} cannot be opened ({}); install the CUDA libraries it names, or use device cpu", library.string(), dlerror());
@@ -32,5 +34,17 @@ at::Device open_cuda() {
   }
   return at::Device(at::kCUDA, 0);
 }
+
+DeviceMemory device_memory(at::Device device) {
+  c10::DeviceAllocator& allocator = *c10::getDeviceAllocator(device.type());
+  const c10::CachingDeviceAllocator::DeviceStats stats = allocator.getDeviceStats(device.index());
+  constexpr std::size_t kAll = 0;  // of small and large pools
+  return {.allocated_bytes = stats.allocated_bytes[kAll].current,
+          .allocated_peak_bytes = stats.allocated_bytes[kAll].peak,
+          .reserved_peak_bytes = stats.reserved_bytes[kAll].peak,
+          .free_bytes = static_cast<std::int64_t>(allocator.getMemoryInfo(device.index()).first)};
+}
+
+void restart_device_peaks(at::Device device) { c10::getDeviceAllocator(device.type())->resetPeakStats(device.index()); }
 
 }  // namespace winnow

@@ -2,26 +2,42 @@
 #include <filesystem>
 #include <map>
 
-#include "harness/api/task.h"
 #include "harness/core/digest.h"
 #include "harness/sweep/calibration_text.h"
+#include "harness/sweep/known_tasks.h"
 #include "harness/sweep/run_sweep.h"
+#include "harness/sweep/surroundings.h"
 
 namespace winnow {
 namespace {
 
-// What of a task decides its results.
-Json task_identity(const TaskSpec& spec, DatasetSource& datasets) {
-  const Registered<Task>& entry = Registry<Task>::instance().find(spec.task);
-  const Params settings = Params::check("task " + spec.task, entry.settings, spec.settings);
+// Digests of the data that a task or a measurement reads; makes it check them.
+template <class Plugin>
+Json checked_data(const Plugin& task, DatasetSource& datasets) {
   Json data = Json::array();
-  const std::unique_ptr<Task> task = entry.make(settings);
-  for (const DatasetPart& part : task->reads()) {
+  for (const DatasetPart& part : task.reads()) {
     const DatasetRows& rows = datasets.read(part);
     data.push_back({{"dataset", part.dataset}, {"split", part.split}, {"subset", part.subset}, {"sha256", rows.sha256}, {"edition", rows.edition}});
   }
-  task->check(datasets);
-  return {{"task", spec.task}, {"version", entry.version}, {"settings", settings.as_json()}, {"data", std::move(data)}};
+  task.check(datasets);
+  return data;
+}
+
+// What of a task decides its results.
+Json task_identity(const Sweep& sweep, const TaskSpec& spec, DatasetSource& datasets) {
+  const TaskDeclaration declared = task_declaration(spec.task);
+  const Json settings = Params::check("task " + spec.task, declared.settings, spec.settings).as_json();
+  Json identity = {{"task", spec.task}, {"version", declared.version}, {"settings", settings}};
+  if (!is_measurement(spec.task)) {
+    identity["data"] = checked_data(*Registry<Task>::instance().make(spec.task, settings), datasets);
+    return identity;
+  }
+  const std::unique_ptr<Measurement> measurement = Registry<Measurement>::instance().make(spec.task, settings);
+  identity["data"] = checked_data(*measurement, datasets);
+  identity["measures"] = "engine";
+  if (measurement->depends_on_machine())
+    identity["machine"] = {{"cpu", surroundings()["cpu"]}, {"threads", sweep.threads > 0 ? sweep.threads : usable_cores()}};
+  return identity;
 }
 
 Json model_identity(const ModelSpec& spec, const std::string& device, const ModelIdentity& identity) {
@@ -77,7 +93,7 @@ std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource&
   std::vector<Json> tasks;
   std::vector<std::string> labels;
   for (std::size_t t = 0; t < sweep.tasks.size(); ++t) {
-    tasks.push_back(task_identity(sweep.tasks[t], datasets));
+    tasks.push_back(task_identity(sweep, sweep.tasks[t], datasets));
     labels.push_back(task_label(sweep, t));
   }
   std::vector<Json> variants;

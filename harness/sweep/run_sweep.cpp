@@ -5,6 +5,8 @@
 #include <set>
 #include <span>
 
+#include "harness/sweep/cell_groups.h"
+#include "harness/sweep/measure_cells.h"
 #include "harness/sweep/run_cell.h"
 
 namespace winnow {
@@ -34,13 +36,14 @@ class SweepRunner {
     progress_.cells_done = outcome_.already_done;
   }
 
-  // Cells of one model and variant follow each other: it is opened once for all of them.
   SweepOutcome run() {
-    for (std::size_t begin = 0, end = 0; begin < pending_.size() && !stopping(); begin = end) {
-      while (end < pending_.size() && pending_[end]->model_index == pending_[begin]->model_index &&
-             pending_[end]->variant_index == pending_[begin]->variant_index)
-        ++end;
-      run_group(std::span(pending_).subspan(begin, end - begin));
+    for (const CellGroup& group : group_cells(pending_)) {
+      if (stopping()) break;
+      if (group.kind == CellGroup::Kind::kMeasurement) {
+        measure_group(group.cells);
+      } else {
+        run_group(group.cells);
+      }
     }
     return outcome_;
   }
@@ -74,6 +77,22 @@ class SweepRunner {
       if (stopping()) return;
       run_one(*cell, opened, load_peaks);
     }
+  }
+
+  void measure_group(std::span<const Cell* const> cells) {
+    progress_.examples_done = progress_.examples_total = 0;
+    progress_.score.reset();
+    const MeasureRun run{.sweep = sweep_,
+                         .cells = cells,
+                         .opener = opener_,
+                         .datasets = datasets_,
+                         .log = log_,
+                         .controls = controls_,
+                         .progress = progress_,
+                         .begin = [this](const Cell& cell) { return begin(cell); },
+                         .close = [this](const Cell& cell, const TrialLog::OpenTrial& trial, TrialEnd end) { close(cell, trial, std::move(end)); },
+                         .end_of = end_of};
+    if (measure_cells(run) == Continue::kNo) outcome_.stopped = true;
   }
 
   TrialLog::OpenTrial begin(const Cell& cell) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/api/dataset.h"
+#include "harness/api/measure.h"
 #include "harness/core/trial_log.h"
 #include "harness/sweep/sweep_file.h"
 #include "harness/text/language_model.h"
@@ -26,11 +27,18 @@ struct ModelIdentity {
 struct OpenedModel {
   std::unique_ptr<LanguageModel> model;
   std::optional<std::int32_t> bos_id;
-  std::map<std::string, double> seconds;  // load, plan, apply
-  std::string plan_json;                  // empty for dense
-  std::vector<Metric> metrics;            // realised sparsity and the like, recorded with every trial
+  std::map<std::string, double> seconds;            // load, plan, apply
+  std::string plan_json;                            // empty for dense
+  std::vector<Metric> metrics;                      // realised sparsity and the like, recorded with every trial
   std::function<void()> check_unchanged;            // throws if its files changed since they were read; asked when a cell ends
   std::function<std::int64_t()> device_peak_bytes;  // of the accelerator since it was asked last; empty where there is none
+};
+
+// A model with some of its variants, to be measured together.
+struct OpenedToMeasure {
+  std::unique_ptr<MeasuredModel> model;
+  std::function<std::string(VariantNumber variant)> plan;  // makes the variant's plan and gives its JSON, empty for dense; to be called once for each, first
+  std::function<void()> check_unchanged;                   // as in OpenedModel
 };
 
 // How the runner gets models; the app room implements it, tests fake it.
@@ -41,6 +49,10 @@ class ModelOpener {
   // Throws Error if the variant cannot work on the model; called for every pair before any work.
   virtual void check(const ModelSpec& model, const VariantSpec& variant) = 0;
   virtual OpenedModel open(const ModelSpec& model, const VariantSpec& variant) = 0;
+  // Loads nothing yet. Throws Error(kUnsupported) for models whose engine is not ours.
+  virtual OpenedToMeasure open_to_measure(const ModelSpec& model, const std::vector<VariantSpec>& /*variants*/) {
+    throw unsupported_error("model '{}' does not run in this engine, so there is nothing of it to measure; tasks that ask questions can be run", model.name);
+  }
 };
 
 // All cells of a sweep in running order: pure but for the digests asked of `opener` and `datasets`. Recorded models meet the empty variant only.
@@ -60,19 +72,20 @@ struct SweepProgress {
 
 struct SweepOutcome {
   std::size_t ran = 0, already_done = 0, failed = 0, skipped = 0;  // ran: ended ok
-  std::size_t elsewhere = 0;  // another live process is at them
-  bool stopped = false;  // asked to stop; everything finished is saved
+  std::size_t elsewhere = 0;                                       // another live process is at them
+  bool stopped = false;                                            // asked to stop; everything finished is saved
 };
 
 struct RunControls {
-  std::function<bool()> should_stop;                       // asked after every response
-  std::function<void(const SweepProgress&)> on_progress;   // at most a few times a second
+  std::function<bool()> should_stop;                              // asked after every response
+  std::function<void(const SweepProgress&)> on_progress;          // at most a few times a second
   std::function<void(const Cell&, const TrialEnd&)> on_cell_end;  // also for cells that another process runs: status kRunning
-  double save_every_seconds = 5;                           // of work at most that a kill can lose, but for the pack under way
-  Json environment;                                        // of this process, saved with every trial
+  double save_every_seconds = 5;                                  // of work at most that a kill can lose, but for the pack under way
+  Json environment;                                               // of this process, saved with every trial
 };
 
 // Runs the cells that the log has not finished; a failing cell becomes a row and the sweep goes on.
-SweepOutcome run_sweep(const Sweep& sweep, const std::vector<Cell>& cells, ModelOpener& opener, DatasetSource& datasets, TrialLog& log, const RunControls& controls);
+SweepOutcome run_sweep(const Sweep& sweep, const std::vector<Cell>& cells, ModelOpener& opener, DatasetSource& datasets, TrialLog& log,
+                       const RunControls& controls);
 
 }  // namespace winnow

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <map>
 
-#include "harness/api/task.h"
 #include "harness/core/files.h"
 #include "harness/sweep/checked_json.h"
+#include "harness/sweep/known_tasks.h"
 #include "harness/sweep/variant_reader.h"
 
 namespace winnow {
@@ -138,11 +138,10 @@ class SweepReader {
   }
 
   void read_task(const std::string& path, const Json& item) {
-    const Registry<Task>& registry = Registry<Task>::instance();
-    const std::string task = plug_in_name(file_, path, item, "task", registry.names());
+    const std::string task = plug_in_name(file_, path, item, "task", task_names());
     static const std::vector<std::string> kTask = {"task"};
-    const Params settings = file_.settings(path, item, "task " + task, registry.find(task).settings, kTask);
-    file_.locate(path, [&] { registry.make(task, settings.as_json()); });
+    const Params settings = file_.settings(path, item, "task " + task, task_declaration(task).settings, kTask);
+    file_.locate(path, [&] { try_task(task, settings.as_json()); });
     const auto [same, is_new] = first_task_.try_emplace(task + canonical_json(settings.as_json()), sweep_.tasks.size());
     if (!is_new) throw fault(path, fmt::format("the same task with the same settings as tasks[{}]", same->second));
     sweep_.tasks.push_back({.task = task, .settings = settings.as_json()});

@@ -1,5 +1,6 @@
 #include "harness/sweep/sweep_file.h"
 
+#include "harness/sweep/known_tasks.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 #include "tests/support/sweep_fakes.h"
@@ -52,7 +53,7 @@ TEST(SweepFile, TellsLineColumnPathAndTheNearestName) {
   EXPECT_ERROR(parse("{\"name\": \"x\",\n  \"modles\": []}"), kInput,
                "s.json:2:3: modles: the sweep does not know 'modles' (did you mean 'models'?); it knows: models, variants, tasks, $schema, name, device, threads, token_budget");
   EXPECT_ERROR(parse(letters_sweep(R"([{"task": "lettres"}])")), kInput,
-               "s.json:4:21: tasks[0].task: there is no task 'lettres' (did you mean 'letters'?); there are: " + fmt::format("{}", fmt::join(Registry<Task>::instance().names(), ", ")));
+               "s.json:4:21: tasks[0].task: there is no task 'lettres' (did you mean 'letters'?); there are: " + fmt::format("{}", fmt::join(task_names(), ", ")));
   EXPECT_ERROR_THAT(parse(letters_sweep(R"([{"task": "letters", "limti": 3}])")), kInput,
                     testing::AllOf(testing::StartsWith("s.json:4:32: tasks[0].limti: "), testing::HasSubstr("did you mean 'limit'?")));
   EXPECT_ERROR_HAS(parse(letters_sweep(R"([{"task": "letters", "limit": 0}])")), kInput, "s.json:4:41: tasks[0].limit: ");

@@ -1,0 +1,176 @@
+#include "harness/app/measured_model.h"
+
+#include <ATen/ATen.h>
+#include <malloc.h>
+
+#include <numeric>
+
+#include "harness/core/error.h"
+#include "harness/engine/cuda.h"
+#include "harness/engine/timed_batch.h"
+#include "harness/model/inspect.h"
+#include "harness/model/weight_moments.h"
+#include "harness/pruning/apply.h"
+#include "harness/sweep/memory.h"
+
+namespace winnow {
+namespace {
+
+// A variant as its plan leaves the model.
+struct Planned {
+  PrunePlan plan;
+  PrunedCheckpoint pruned;
+  bool is_dense = true;
+};
+
+BatchRun as_batch_run(const TimedBatch& batch) {
+  return {.prefill_tokens = batch.prefill_tokens,
+          .decode_tokens = batch.decode_tokens,
+          .steps = batch.steps,
+          .prefill_seconds = batch.prefill_seconds,
+          .decode_seconds = batch.decode_seconds,
+          .experts_touched = batch.experts_touched,
+          .expert_rows = batch.expert_rows,
+          .weight_bytes = batch.weight_bytes};
+}
+
+class ResidentModel : public TimedModel {
+ public:
+  ResidentModel(Model model, std::int64_t token_budget) : model_(std::move(model)), token_budget_(token_budget) {}
+  BatchRun run(const TokenSequences& prompts, int new_tokens, Counting counting) override {
+    return as_batch_run(run_timed_batch(model_, prompts,
+                                        {.new_tokens = new_tokens,
+                                         .token_budget = token_budget_,
+                                         .counting = counting == Counting::kOn ? TimedBatchOptions::Counting::kOn : TimedBatchOptions::Counting::kOff}));
+  }
+
+ private:
+  Model model_;
+  std::int64_t token_budget_;
+};
+
+bool shares_storage(const ModelConfig& config, const TensorSpec& tensor) {
+  if (tensor.expert < 0) return false;
+  const std::vector<int>& storage = config.layers[tensor.layer].expert_storage;
+  return !storage.empty() && storage[tensor.expert] != tensor.expert;
+}
+
+std::int64_t elements(const TensorSpec& tensor) { return std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::int64_t{1}, std::multiplies<>()); }
+
+class EngineModel : public EngineMeasuredModel {
+ public:
+  explicit EngineModel(MeasuredParts parts) : parts_(std::move(parts)), planned_(parts_.variants) { set(dense_, PrunePlan{}); }
+
+  std::string plan(VariantNumber variant) override {
+    std::unique_ptr<Planned>& planned = planned_.at(static_cast<std::size_t>(variant));
+    PrunePlan plan = parts_.make_plan(variant);
+    const bool is_dense = plan.steps.empty();
+    set(planned, std::move(plan));
+    planned->is_dense = is_dense;
+    return is_dense ? "" : canonical_json(plan_to_json(planned->plan));
+  }
+
+  ModelSize size(VariantNumber variant) override {
+    const Planned& of = planned(variant);
+    ModelSize size{.parameters = of.pruned.config.parameters(), .active_parameters = of.pruned.config.active_parameters()};
+    for (const LayerConfig& layer : of.pruned.config.layers) size.experts += layer.mlp == LayerConfig::Mlp::kMoe ? layer.experts : 0;
+    for (const TensorSpec& tensor : of.pruned.tensors) {
+      if (!shares_storage(of.pruned.config, tensor)) size.stored_bytes += elements(tensor) * bytes_per_element(tensor.role);
+    }
+    if (of.is_dense) size.file_bytes = parts_.file_bytes;
+    const AttentionConfig& attention = of.pruned.config.attention;
+    size.kv_bytes_per_token =
+        2 * std::ssize(of.pruned.config.layers) * attention.kv_heads * attention.head_dim * static_cast<std::int64_t>(c10::elementSize(parts_.load.dtype));
+    if (of.plan.realised) {
+      size.realised_sparsity = of.plan.realised->linears;
+      size.realised_expert_sparsity = of.plan.realised->experts;
+    }
+    size.has_zeros_in_dense_kernels = !of.plan.masks.empty();
+    return size;
+  }
+
+  std::vector<MatrixKind> weights(VariantNumber variant, const OnStep& on_step) override {
+    const Planned& of = planned(variant);
+    std::vector<MatrixKind> kinds;
+    for (RoleMoments& role : weight_moments(of.pruned.config, of.pruned.tensors, *of.pruned.weights, parts_.load.dtype, on_step)) {
+      const bool is_linear = role.role != Role::kEmbedding && role.role != Role::kOutputHead;
+      kinds.push_back({role_name(role.role), is_linear, role.all, role.nonzero});
+    }
+    return kinds;
+  }
+
+  MemoryUse use(VariantNumber variant, const TokenSequences& prompts, int new_tokens) override {
+    const bool on_device = !parts_.load.device.is_cpu();
+    malloc_trim(0);  // what earlier models left behind would be taken again before the process grows
+    MemoryWatch watch(std::chrono::milliseconds(5));
+    if (on_device) restart_device_peaks(parts_.load.device);
+    const std::int64_t before = held_bytes();
+    MemoryUse use;
+    const Model model = load(planned(variant));
+    malloc_trim(0);
+    use.resident_bytes = held_bytes() - before;
+    use.weight_bytes = weight_bytes(model);
+    use.kv_bytes_per_token = run_timed_batch(model, prompts, {.new_tokens = new_tokens, .token_budget = parts_.token_budget}).kv_bytes_per_token;
+    const ResidentBytes peaks = watch.peaks();
+    use.peak_bytes = peaks.total;
+    use.peak_anonymous_bytes = peaks.anonymous;
+    use.peak_file_bytes = peaks.file;
+    if (on_device) {
+      const DeviceMemory device = device_memory(parts_.load.device);
+      use.device_allocated_peak_bytes = device.allocated_peak_bytes;
+      use.device_reserved_peak_bytes = device.reserved_peak_bytes;
+    }
+    return use;
+  }
+
+  std::unique_ptr<TimedModel> open(VariantNumber variant) override { return std::make_unique<ResidentModel>(load(planned(variant)), parts_.token_budget); }
+
+  std::int64_t available_bytes() const override {
+    return parts_.load.device.is_cpu() ? static_cast<std::int64_t>(machine_memory().available_bytes) : device_memory(parts_.load.device).free_bytes;
+  }
+
+  std::int64_t vocabulary() const override { return parts_.config.vocabulary; }
+  std::int64_t max_positions() const override { return parts_.config.max_positions; }
+  std::optional<std::int32_t> bos_id() const override { return parts_.tokenizer ? parts_.tokenizer->bos_id() : std::nullopt; }
+  std::vector<std::int32_t> encode(std::string_view text) const override {
+    if (!parts_.tokenizer) throw unsupported_error("this model has no tokenizer, so it reads no text; measure it with speed and footprint, which need none");
+    return parts_.tokenizer->encode(text, Tokenizer::Special::kAdd);
+  }
+
+  void compare_tokens(const Together& /*together*/, const OnWindow& /*on_window*/) override { WINNOW_CHECK(!"not there yet"); }
+  std::map<VariantNumber, std::vector<LayerComparison>> compare_layers(const Together& /*together*/) override {
+    WINNOW_CHECK(!"not there yet");
+    return {};
+  }
+
+ private:
+  void set(std::unique_ptr<Planned>& planned, PrunePlan plan) {
+    planned = std::make_unique<Planned>(Planned{.plan = std::move(plan), .pruned = {}});
+    planned->pruned = apply_plan(planned->plan, parts_.config, parts_.tensors, parts_.weights);
+  }
+
+  const Planned& planned(VariantNumber variant) const {
+    const std::unique_ptr<Planned>& planned = variant == kDense ? dense_ : planned_.at(static_cast<std::size_t>(variant));
+    WINNOW_CHECK(planned != nullptr);
+    return *planned;
+  }
+
+  Model load(const Planned& of) const { return load_model(of.pruned.config, of.pruned.tensors, *of.pruned.weights, parts_.load); }
+
+  // Routers are widened when they are loaded.
+  std::int64_t bytes_per_element(Role role) const {
+    return role == Role::kRouter || role == Role::kSharedRouter ? 4 : static_cast<std::int64_t>(c10::elementSize(parts_.load.dtype));
+  }
+
+  std::int64_t held_bytes() const { return parts_.load.device.is_cpu() ? resident_bytes().anonymous : device_memory(parts_.load.device).allocated_bytes; }
+
+  MeasuredParts parts_;
+  std::unique_ptr<Planned> dense_;
+  std::vector<std::unique_ptr<Planned>> planned_;  // by variant
+};
+
+}  // namespace
+
+std::unique_ptr<EngineMeasuredModel> make_measured_model(MeasuredParts parts) { return std::make_unique<EngineModel>(std::move(parts)); }
+
+}  // namespace winnow

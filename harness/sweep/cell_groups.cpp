@@ -1,0 +1,23 @@
+#include "harness/sweep/cell_groups.h"
+
+#include <map>
+#include <tuple>
+
+#include "harness/sweep/known_tasks.h"
+
+namespace winnow {
+
+std::vector<CellGroup> group_cells(const std::vector<const Cell*>& cells) {
+  std::map<std::tuple<std::size_t, CellGroup::Kind, std::size_t>, CellGroup> groups;  // in running order
+  for (const Cell* cell : cells) {
+    const CellGroup::Kind kind = is_measurement(cell->task) ? CellGroup::Kind::kMeasurement : CellGroup::Kind::kVariant;
+    CellGroup& group = groups[{cell->model_index, kind, kind == CellGroup::Kind::kMeasurement ? cell->task_index : cell->variant_index}];
+    group.kind = kind;
+    group.cells.push_back(cell);
+  }
+  std::vector<CellGroup> ordered;
+  for (auto& [place, group] : groups) ordered.push_back(std::move(group));
+  return ordered;
+}
+
+}  // namespace winnow

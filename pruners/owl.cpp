@@ -126,9 +126,7 @@ const Registration<Pruner> kRegistration{{
              .default_value = "wanda",
              .summary = "the method that removes the weights",
              .choices = {"wanda", "magnitude", "sparsegpt"}},
-            {.name = "count_empty_calls",
-             .types = {SettingType::kBoolean},
-             .summary = "sequences that bring an expert no token count as calls; default: only after stun"},
+            empty_calls_setting(),
         },
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<Owl>(params); },
 }};

@@ -41,9 +41,7 @@ const Registration<Pruner> kRegistration{{
          .default_value = 0.01,
          .summary = "share of the Hessian's mean diagonal added to its diagonal",
          .minimum = 0},
-        {.name = "count_empty_calls",
-         .types = {SettingType::kBoolean},
-         .summary = "sequences that bring an expert no token count as calls; default: only after stun"},
+        empty_calls_setting(),
     }),
     .make = [](const Params& params) -> std::unique_ptr<Pruner> { return std::make_unique<SparseGpt>(params); },
 }};

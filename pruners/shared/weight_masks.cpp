@@ -112,6 +112,12 @@ at::Tensor wanda_norms(const InputNorm& norm, std::int64_t sequences, bool count
   return (norm.square_sum / static_cast<double>(std::max<std::int64_t>(calls, 1))).to(at::kFloat);
 }
 
+Setting empty_calls_setting() {
+  return {.name = "count_empty_calls",
+          .types = {SettingType::kBoolean},
+          .summary = "sequences that bring an expert no token count as calls; default: only after stun"};
+}
+
 bool counts_empty_calls(const std::optional<bool>& setting, const PruneInputs& inputs) {
   return setting.value_or(std::ranges::any_of(inputs.steps_before, [](const Json& step) { return step.at("pruner") == "stun"; }));
 }

@@ -47,6 +47,8 @@ void mask_layer_by_layer(const PruneInputs& inputs, PrunePlan& plan, const std::
 // linear map no token count as calls too.
 at::Tensor wanda_norms(const InputNorm& norm, std::int64_t sequences, bool counts_empty_calls);
 
+// The setting `count_empty_calls`.
+Setting empty_calls_setting();
 // Whether calls without tokens count: as set, else as the reference that this variant follows had it (STUN's modelling code calls every expert).
 bool counts_empty_calls(const std::optional<bool>& setting, const PruneInputs& inputs);
 

@@ -41,4 +41,40 @@ void mask_by_wanda(const PruneInputs& inputs, int layer, const Amount& amount, c
   }
 }
 
+std::vector<Setting> WandaRule::settings() {
+  return AmountSetting::with({
+      {.name = "statistics",
+       .types = {SettingType::kString},
+       .default_value = "sequential",
+       .summary = "input norms of each layer after the layers before it were pruned (exact), or of the dense model (one pass for all ratios)",
+       .choices = {"sequential", "dense"}},
+      empty_calls_setting(),
+  });
+}
+
+WandaRule::WandaRule(const std::string& pruner, const Params& params, Norms norms)
+    : amount_(AmountSetting::from(pruner, params)),
+      is_sequential_(params.get<std::string>("statistics") == "sequential"),
+      counts_empty_calls_(params.find<bool>("count_empty_calls")),
+      norms_(norms) {}
+
+PrunePlan WandaRule::plan(const PruneInputs& inputs) const {
+  const std::set<Observed> observed = {norms_ == Norms::kInputs ? Observed::kInputNorms : Observed::kGateInputNorms};
+  const Amount amount = amount_.of(inputs);
+  const bool counts_empty = counts_empty_calls(counts_empty_calls_, inputs);
+  const auto mask = [&](int layer, const LayerStats& stats, std::int64_t sequences, PrunePlan& of_layer) {
+    mask_by_wanda(inputs, layer, amount, norms_ == Norms::kInputs ? stats.inputs : stats.gated_inputs, sequences, counts_empty, of_layer);
+  };
+  PrunePlan plan{.scope = inputs.scope};
+  if (is_sequential_) {
+    mask_layer_by_layer(inputs, plan, [&](LayerWalk& walk, PrunePlan& of_layer) {
+      mask(walk.layer(), collect_layer_stats(walk, inputs.config, inputs.tensors, observed), walk.sequences(), of_layer);
+    });
+    return plan;
+  }
+  const CalibrationStats stats = inputs.observe(observed);
+  for (int layer = 0; layer < std::ssize(inputs.config.layers); ++layer) mask(layer, stats.layers[layer], stats.sequences, plan);
+  return plan;
+}
+
 }  // namespace winnow

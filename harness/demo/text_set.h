@@ -1,0 +1,12 @@
+#pragma once
+#include <map>
+#include <string>
+
+#include "harness/demo/knowledge.h"
+
+namespace winnow::demo {
+
+// demo_text by split: train, validation, test, calibration, worked_answers. JSON Lines of {"text": …}; no document is in two splits.
+std::map<std::string, std::string> text_splits(const Knowledge& knowledge);
+
+}  // namespace winnow::demo

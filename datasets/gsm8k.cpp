@@ -1,4 +1,4 @@
-#include "datasets/shared/jsonl.h"
+#include "datasets/shared/gsm8k_rows.h"
 #include "harness/api/dataset.h"
 #include "harness/core/registry.h"
 
@@ -20,19 +20,7 @@ class Gsm8k : public Dataset {
   }
 
   std::vector<OrderedJson> rows(const std::string& split, const std::string& subset, const std::vector<std::string>& contents) const override {
-    const std::string path = files(split, subset).front().path;
-    return read_jsonl(path, contents.at(0), [](const JsonLine& line) {
-      OrderedJson row;
-      row["question"] = line.filled_text("question");
-      std::string answer = line.filled_text("answer");
-      const std::size_t mark = answer.rfind("#### ");
-      if (mark == std::string::npos || mark + 5 == answer.size()) {
-        throw input_error("{}: \"answer\" ends with '{}'; expected its last line to be '#### ' and the number", line.place().text(),
-                          shown(std::string_view(answer).substr(answer.rfind('\n') + 1)));
-      }
-      row["answer"] = std::move(answer);
-      return row;
-    });
+    return read_gsm8k_rows(files(split, subset).front().path, contents.at(0));
   }
 };
 

@@ -1,10 +1,10 @@
 #include <algorithm>
 
-#include "datasets/shared/csv.h"
 #include "datasets/shared/mmlu_digests.h"
+#include "datasets/shared/mmlu_rows.h"
+#include "datasets/shared/places.h"
 #include "harness/api/dataset.h"
 #include "harness/core/registry.h"
-#include "harness/core/unicode.h"
 
 namespace winnow {
 namespace {
@@ -30,20 +30,7 @@ class Mmlu : public Dataset {
   }
 
   std::vector<OrderedJson> rows(const std::string& split, const std::string& subset, const std::vector<std::string>& contents) const override {
-    const std::string path = files(split, subset).front().path;
-    return read_csv(path, contents.at(0), 6, [&](const Place& place, std::vector<std::string>&& fields) {
-      const std::string& letter = fields[5];
-      if (letter.size() != 1 || letter[0] < 'A' || letter[0] > 'D') {
-        throw input_error("{}: the answer is '{}'; expected A, B, C or D in the last field", place.text(), shown(letter));
-      }
-      if (strip(fields[0]).empty()) throw input_error("{}: the question is empty; expected text in the first field", place.text());
-      OrderedJson row;
-      row["question"] = fields[0];
-      row["subject"] = subset;
-      row["choices"] = {fields[1], fields[2], fields[3], fields[4]};
-      row["answer"] = letter[0] - 'A';
-      return row;
-    });
+    return read_mmlu_rows(files(split, subset).front().path, contents.at(0), subset);
   }
 };
 

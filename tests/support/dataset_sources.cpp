@@ -49,13 +49,13 @@ std::unique_ptr<DatasetSource> folder_source(const std::filesystem::path& folder
 }
 
 std::string sample_file(const std::string& dataset, const std::string& path) {
-  if (dataset == "gsm8k") {
+  if (dataset == "gsm8k" || dataset == "demo_gsm8k") {
     return lines(path.ends_with("train.jsonl") ? 12 : 8, [&](int i) {
       return OrderedJson{{"question", fmt::format("{} adds {} and {}. How many?", path, i, i)},
                          {"answer", fmt::format("{0}+{0}=<<{0}+{0}={1}>>{1}\n#### {1}", i, 2 * i)}};
     });
   }
-  if (dataset == "mmlu") {
+  if (dataset == "mmlu" || dataset == "demo_mmlu") {
     std::string text;
     for (int i = 0; i < 5; ++i) text += fmt::format("\"{}, question {}?\",{},\"two, or\nmore\",\"\"\"three\"\"\",four,{}\r\n", path, i, i, "ABCD"[i % 4]);
     return text;
@@ -72,7 +72,7 @@ std::string sample_file(const std::string& dataset, const std::string& path) {
       return row;
     });
   }
-  if (dataset == "c4") return lines(9, [&](int i) { return OrderedJson{{"text", fmt::format("Document {} of {} is about nothing in particular.", i, path)}}; });
+  if (dataset == "c4" || dataset == "demo_text") return lines(9, [&](int i) { return OrderedJson{{"text", fmt::format("Document {} of {} is about nothing in particular.", i, path)}}; });
   if (dataset == "wikitext2") {
     std::string text;
     for (int i = 0; i < 6; ++i) text += fmt::format(" \n = Page {} = \n \n It is @-@ as {} says @-@ short , and has one sentence . \n", i, path);

@@ -1,5 +1,6 @@
 #include "datasets/shared/choice_questions.h"
 #include "harness/api/dataset.h"
+#include "harness/api/named_file.h"
 #include "harness/core/registry.h"
 
 namespace winnow {
@@ -11,6 +12,7 @@ class ArcChallenge : public Dataset {
   std::vector<std::string> splits() const override { return {"test", "dev"}; }
 
   std::vector<DatasetFile> files(const std::string& split, const std::string& subset) const override {
+    if (const auto named = file_of_split(split)) return {{*named, {}}};
     check_split("arc_challenge", *this, split);
     check_subset("arc_challenge", *this, subset);
     if (split == "test") return {{"zeroshot/arc/ARC-Challenge-Test.jsonl", {{"9fa8ffb3e3a1f88cb302d53dd95aae81e39209ad9bcf974376b319d8fd35717c", "upstream"}}}};

@@ -1,5 +1,6 @@
 #include "datasets/shared/choice_questions.h"
 #include "harness/api/dataset.h"
+#include "harness/api/named_file.h"
 #include "harness/core/registry.h"
 
 namespace winnow {
@@ -11,6 +12,7 @@ class ArcEasy : public Dataset {
   std::vector<std::string> splits() const override { return {"test", "dev"}; }
 
   std::vector<DatasetFile> files(const std::string& split, const std::string& subset) const override {
+    if (const auto named = file_of_split(split)) return {{*named, {}}};
     check_split("arc_easy", *this, split);
     check_subset("arc_easy", *this, subset);
     if (split == "test") return {{"zeroshot/arc/ARC-Easy-Test.jsonl", {{"ce32a0774b4beb1977d2c6b16dda5dd2b24fdc9c7f506882c452678676bd09be", "upstream"}}}};

@@ -1,5 +1,6 @@
 #include "datasets/shared/jsonl.h"
 #include "harness/api/dataset.h"
+#include "harness/api/named_file.h"
 #include "harness/core/registry.h"
 
 namespace winnow {
@@ -11,6 +12,7 @@ class BoolQ : public Dataset {
   std::vector<std::string> splits() const override { return {"val"}; }
 
   std::vector<DatasetFile> files(const std::string& split, const std::string& subset) const override {
+    if (const auto named = file_of_split(split)) return {{*named, {}}};
     check_split("boolq", *this, split);
     check_subset("boolq", *this, subset);
     return {{"zeroshot/boolq/val.jsonl", {{"21acbfbd1e7908fddd9e626bc2a6101c5a5430bda3fbf74985b979af7a63b989", "upstream"}}}};

@@ -1,5 +1,6 @@
 #include "datasets/shared/jsonl.h"
 #include "harness/api/dataset.h"
+#include "harness/api/named_file.h"
 #include "harness/core/registry.h"
 
 namespace winnow {
@@ -11,6 +12,7 @@ class Hellaswag : public Dataset {
   std::vector<std::string> splits() const override { return {"val"}; }
 
   std::vector<DatasetFile> files(const std::string& split, const std::string& subset) const override {
+    if (const auto named = file_of_split(split)) return {{*named, {}}};
     check_split("hellaswag", *this, split);
     check_subset("hellaswag", *this, subset);
     return {{"zeroshot/hellaswag/hellaswag_val.jsonl", {{"ad74bd4c1be5748e77b0770a8085d2c8bb39c37a03b1763a688088e39af5c0da", "cleaned-text"}}}};

@@ -1,5 +1,6 @@
 #include "datasets/shared/choice_questions.h"
 #include "harness/api/dataset.h"
+#include "harness/api/named_file.h"
 #include "harness/core/registry.h"
 
 namespace winnow {
@@ -11,6 +12,7 @@ class OpenBookQa : public Dataset {
   std::vector<std::string> splits() const override { return {"test", "dev"}; }
 
   std::vector<DatasetFile> files(const std::string& split, const std::string& subset) const override {
+    if (const auto named = file_of_split(split)) return {{*named, {}}};
     check_split("openbookqa", *this, split);
     check_subset("openbookqa", *this, subset);
     if (split == "test") return {{"zeroshot/openbookqa/test.jsonl", {{"feb2bd9bfa6161dca4c44ce90e51e8cdada83eb5061407fcdc5005e44aaf2313", "upstream"}}}};

@@ -1,28 +1,23 @@
-#include <algorithm>
-
 #include "datasets/shared/jsonl.h"
 #include "harness/api/dataset.h"
+#include "harness/api/named_file.h"
 #include "harness/core/registry.h"
 
 namespace winnow {
 namespace {
 
 std::vector<int> read_labels(const std::string& path, std::string_view bytes) {
-  const std::string_view text = checked_text(path, bytes);
   std::vector<int> labels;
-  Place place{path, 0};
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = text.substr(begin, end - begin);
-    begin = end + 1;
-    ++place.line;
-    if (line.ends_with('\r')) line.remove_suffix(1);
+  for_each_line(path, bytes, [&](const Place& place, std::string_view line) {
     if (line != "0" && line != "1") throw input_error("{}: the label is '{}'; expected 0 or 1", place.text(), shown(line));
     labels.push_back(line == "1");
-  }
+  });
   if (labels.empty()) throw input_error("{}: the file has no labels; expected 0 or 1 a line", path);
   return labels;
 }
+
+// "train.jsonl" has its labels in "train-labels.lst", as PIQA comes.
+std::string labels_beside(const std::string& path) { return (path.ends_with(".jsonl") ? path.substr(0, path.size() - 6) : path) + "-labels.lst"; }
 
 // PIQA: a goal and two ways to reach it, with the right ones (0 or 1) line by line in a file of their own.
 class Piqa : public Dataset {
@@ -30,6 +25,7 @@ class Piqa : public Dataset {
   std::vector<std::string> splits() const override { return {"valid"}; }
 
   std::vector<DatasetFile> files(const std::string& split, const std::string& subset) const override {
+    if (const auto named = file_of_split(split)) return {{*named, {}}, {labels_beside(*named), {}}};
     check_split("piqa", *this, split);
     check_subset("piqa", *this, subset);
     return {{"zeroshot/piqa/valid.jsonl", {{"93503cc97c679e459b065c3d13e848282e44b2a25213985bed3e5d458abef72d", "upstream"}}},

@@ -1,5 +1,6 @@
 #include "datasets/shared/jsonl.h"
 #include "harness/api/dataset.h"
+#include "harness/api/named_file.h"
 #include "harness/core/registry.h"
 
 namespace winnow {
@@ -11,6 +12,7 @@ class Rte : public Dataset {
   std::vector<std::string> splits() const override { return {"val"}; }
 
   std::vector<DatasetFile> files(const std::string& split, const std::string& subset) const override {
+    if (const auto named = file_of_split(split)) return {{*named, {}}};
     check_split("rte", *this, split);
     check_subset("rte", *this, subset);
     return {{"zeroshot/rte/val.jsonl", {{"ab990507bf5f35dc176cba7770a72bfa2c50a88ed72b8cc95cfbf9db95ab1af1", "upstream"}}}};

@@ -1,5 +1,6 @@
 #include "datasets/shared/jsonl.h"
 #include "harness/api/dataset.h"
+#include "harness/api/named_file.h"
 #include "harness/core/registry.h"
 
 namespace winnow {
@@ -11,6 +12,7 @@ class Winogrande : public Dataset {
   std::vector<std::string> splits() const override { return {"dev"}; }
 
   std::vector<DatasetFile> files(const std::string& split, const std::string& subset) const override {
+    if (const auto named = file_of_split(split)) return {{*named, {}}};
     check_split("winogrande", *this, split);
     check_subset("winogrande", *this, subset);
     return {{"zeroshot/winogrande/winogrande_xl_dev.jsonl", {{"69f3d7f3a900d775339b04c7de672609c40fca573e50f594f2ae66d8782505be", "xl-dev-without-qid"}}}};

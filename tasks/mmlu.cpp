@@ -31,8 +31,7 @@ std::vector<std::string> subjects_of(const std::string& dataset) {
 class Mmlu : public Task {
  public:
   explicit Mmlu(const Params& params)
-      : settings_(common_settings(params)),
-        subjects_(choose_subjects(subjects_of(settings_.dataset), params.find<std::vector<std::string>>("subjects"))) {}
+      : settings_(common_settings(params)), subjects_(choose_subjects(subjects_of(settings_.dataset), params.find<std::vector<std::string>>("subjects"))) {}
 
   std::vector<DatasetPart> reads() const override {
     std::vector<DatasetPart> parts;
@@ -141,7 +140,7 @@ class Mmlu : public Task {
     example.record = record_of(leaf(subject.name), *subject.rows, doc_id, std::to_string(row.gold), row.gold);
     example.group = subject.name;
     example.shots = subject.shots;
-    example.requests = choice_requests(assemble_prompt(description, subject.solved, row.question), kLetters);
+    example.requests = choice_requests(std::vector{assemble_prompt(description, subject.solved, row.question)}, kLetters);
     return example;
   }
 

@@ -1,7 +1,5 @@
 #include "datasets/shared/jsonl.h"
 
-#include <algorithm>
-
 #include "harness/core/unicode.h"
 
 namespace winnow {
@@ -61,21 +59,14 @@ std::vector<std::string> JsonLine::texts(std::string_view key) const {
 }
 
 std::vector<OrderedJson> read_jsonl(const std::string& path, std::string_view bytes, const std::function<OrderedJson(const JsonLine&)>& convert) {
-  const std::string_view text = checked_text(path, bytes);
   std::vector<OrderedJson> rows;
-  Place place{path, 0};
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = text.substr(begin, end - begin);
-    begin = end + 1;
-    ++place.line;
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
+  for_each_line(path, bytes, [&](const Place& place, std::string_view line) {
+    if (line.find_first_not_of(" \t") == std::string_view::npos) return;
     if (line.size() > kLongestLine) throw input_error("{}: the line has {} bytes; at most {} are read", place.text(), line.size(), kLongestLine);
     OrderedJson object = parse_ordered_json(line, place.text());
     if (!object.is_object()) throw input_error("{}: the line is {}; expected one JSON object a line", place.text(), found(object));
     rows.push_back(convert(JsonLine(place, std::move(object))));
-  }
+  });
   if (rows.empty()) throw input_error("{}: the file has no rows; expected one JSON object a line", path);
   return rows;
 }

@@ -33,6 +33,19 @@ std::string_view checked_text(const std::string& path, std::string_view bytes) {
   throw input_error("{}:{}: the line is not UTF-8; expected a file in UTF-8", path, line);
 }
 
+void for_each_line(const std::string& path, std::string_view bytes, const std::function<void(const Place&, std::string_view line)>& take) {
+  const std::string_view text = checked_text(path, bytes);
+  Place place{path, 0};
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++place.line;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    take(place, line);
+  }
+}
+
 void check_split(std::string_view dataset, const Dataset& set, const std::string& split) { check_name(dataset, "split", split, set.splits()); }
 
 void check_subset(std::string_view dataset, const Dataset& set, const std::string& subset) {

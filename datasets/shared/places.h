@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,9 @@ inline constexpr std::size_t kLongestLine = std::size_t{16} << 20;
 
 // What stands after a byte-order mark. Throws Error(kInput) naming the line of the first byte that is not UTF-8, and files of more than one encoding.
 std::string_view checked_text(const std::string& path, std::string_view bytes);
+
+// Calls `take` with each line of the text and its place; CRLF and a byte-order mark are accepted, and nothing follows a last line feed.
+void for_each_line(const std::string& path, std::string_view bytes, const std::function<void(const Place&, std::string_view line)>& take);
 
 // A value in a fault's sentence: control characters shown, at most 60 characters.
 std::string shown(std::string_view text);

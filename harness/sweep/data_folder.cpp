@@ -54,7 +54,9 @@ class DataFolder : public DatasetSource {
     File file{.bytes = read_file(path)};
     file.sha256 = sha256_hex(file.bytes);
     const auto edition = known.known.find(file.sha256);
-    if (edition != known.known.end()) {
+    if (known.known.empty()) {  // the sweep named it: there is no other file that it could be taken for
+      file.edition = kNamed;
+    } else if (edition != known.known.end()) {
       file.edition = edition->second;
     } else if (unverified_ == UnverifiedData::kMarked) {
       file.edition = kUnverified;
@@ -73,6 +75,7 @@ class DataFolder : public DatasetSource {
   }
 
   static constexpr const char* kUnverified = "unverified";
+  static constexpr const char* kNamed = "named-in-sweep";
   std::filesystem::path folder_;
   UnverifiedData unverified_;
   std::map<std::tuple<std::string, std::string, std::string>, DatasetRows> parts_;

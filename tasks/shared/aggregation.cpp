@@ -38,6 +38,24 @@ Metric mean_metric(std::string name, std::string filter, std::span<const double>
   return metric;
 }
 
+Metric unweighted_metric(std::span<const Metric> parts) {
+  WINNOW_CHECK(!parts.empty());
+  Metric whole = parts.front();
+  double sum = 0, variance = 0;
+  whole.count = 0;
+  bool has_error = true;
+  for (const Metric& part : parts) {
+    sum += part.value;
+    has_error = has_error && part.standard_error.has_value();
+    variance += std::pow(part.standard_error.value_or(0), 2);
+    whole.count += part.count;
+  }
+  const auto size = static_cast<double>(parts.size());
+  whole.value = sum / size;
+  whole.standard_error = has_error ? std::optional(std::sqrt(variance) / size) : std::nullopt;
+  return whole;
+}
+
 Metric count_metric(std::string name, std::string_view value, std::span<const ScoredAnswer> answers) {
   WINNOW_CHECK(!answers.empty());
   const std::vector<double> values = values_of(answers, value, answers.front().filter);

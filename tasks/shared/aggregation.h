@@ -14,6 +14,9 @@ std::vector<double> values_of(std::span<const ScoredAnswer> answers, std::string
 // Their mean with lm-eval's standard error, as a share; higher is better.
 Metric mean_metric(std::string name, std::string filter, std::span<const double> values);
 
+// Plain mean of metrics with its standard error √(Σ se²) / k, absent where a part has none; the count is the sum of theirs.
+Metric unweighted_metric(std::span<const Metric> parts);
+
 // How many answers of the first filter have a value above zero; unit "examples".
 Metric count_metric(std::string name, std::string_view value, std::span<const ScoredAnswer> answers);
 

@@ -12,7 +12,9 @@ void check_pool(std::size_t pool_rows, std::string_view pool_name, std::size_t s
 
 Shots draw_around(PythonRandom& random, const ShotPool& pool, const OrderedJson& document, std::size_t shots) {
   const std::vector<OrderedJson>& rows = *pool.rows;
-  check_pool(rows.size(), pool.name, shots + 1);
+  if (shots + 1 > rows.size()) {
+    throw input_error("{} shots are asked for and one more is drawn, but {} has {} rows to take them from; lower \"shots\"", shots, pool.name, rows.size());
+  }
   Shots drawn;
   for (const std::size_t row : random.sample(rows.size(), shots + 1)) {
     if (drawn.size() < shots && rows[row] != document) drawn.push_back(static_cast<std::int64_t>(row));

@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "harness/core/error.h"
+#include "harness/core/unicode.h"
 
 namespace winnow {
 
-std::vector<Request> choice_requests(const std::string& context, std::span<const std::string> choices) {
+std::vector<Request> choice_requests(std::span<const std::string> contexts, std::span<const std::string> choices) {
+  WINNOW_CHECK(contexts.size() == 1 || contexts.size() == choices.size());
   std::vector<Request> requests;
-  for (const std::string& choice : choices) requests.push_back(ScoreRequest{context, " " + choice});
+  for (std::size_t i = 0; i < choices.size(); ++i) requests.push_back(ScoreRequest{contexts[contexts.size() == 1 ? 0 : i], " " + choices[i]});
   return requests;
 }
 
@@ -21,6 +23,16 @@ Answer grade_choices(std::int64_t gold, std::span<const Response> responses) {
   Answer answer;
   answer.values = {{"acc", best - responses.begin() == gold ? 1.0 : 0.0}, {"tied", ties > 1 ? 1.0 : 0.0}, {"prompt_truncated", truncated ? 1.0 : 0.0}};
   return answer;
+}
+
+double acc_norm(std::int64_t gold, std::span<const Request> requests, std::span<const Response> responses) {
+  WINNOW_CHECK(!responses.empty() && requests.size() == responses.size());
+  std::vector<double> per_point;
+  for (std::size_t i = 0; i < responses.size(); ++i) {
+    const std::string& continuation = std::get<ScoreRequest>(requests[i]).continuation;
+    per_point.push_back(responses[i].log_likelihood / static_cast<double>(code_point_count(continuation) - 1));  // -inf for an empty choice, as there
+  }
+  return std::max_element(per_point.begin(), per_point.end()) - per_point.begin() == gold ? 1.0 : 0.0;
 }
 
 }  // namespace winnow

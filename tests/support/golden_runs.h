@@ -19,8 +19,9 @@ struct GoldenRun {
 GoldenRun golden_run(const std::string& name);
 
 // Compares one example with its recorded row (or its digits among the folded ones): hashes, shots, prompt, choices, answers.
-// What differs is added to a gtest failure; returns whether a row was there.
-bool expect_recorded(const GoldenRun& run, const Example& example, const std::vector<Response>& responses, const std::vector<Answer>& answers);
+// Log-likelihoods may differ by `tolerance`. What differs is added to a gtest failure; returns whether a row was there.
+bool expect_recorded(const GoldenRun& run, const Example& example, const std::vector<Response>& responses, const std::vector<Answer>& answers,
+                     double tolerance = 0);
 
 // `results` of the recorded run: value and standard error equal to the last digit, and as many examples.
 void expect_result(const GoldenRun& run, const std::string& leaf, const Metric& metric);

@@ -17,13 +17,13 @@ TaskInputs task_inputs(DatasetSource& datasets, const LanguageModel& model) {
   return {&datasets, [&model](std::string_view text) { return model.encode(text, LanguageModel::Special::kAdd); }, 1};
 }
 
-TaskRun run_task(const Task& task, DatasetSource& datasets, LanguageModel& model, const OnGraded& on_graded) {
+TaskRun run_task(const Task& task, DatasetSource& datasets, LanguageModel& model, const OnGraded& on_graded, const AnswerSettings& settings) {
   const ExampleList examples = task.examples(task_inputs(datasets, model));
   TaskRun run;
   for (std::size_t i = 0; i < examples.count; ++i) {
     const Example example = examples.make(i);
     std::vector<Response> responses(example.requests.size());
-    model.answer(example.requests, {}, [&](std::size_t index, const Response& response) {
+    model.answer(example.requests, settings, [&](std::size_t index, const Response& response) {
       responses.at(index) = response;
       return Continue::kYes;
     });

@@ -23,7 +23,7 @@ struct TaskRun {
 TaskInputs task_inputs(DatasetSource& datasets, const LanguageModel& model);
 
 // A whole task over a model, one example after the other; nothing but the scores is kept.
-TaskRun run_task(const Task& task, DatasetSource& datasets, LanguageModel& model, const OnGraded& on_graded = {});
+TaskRun run_task(const Task& task, DatasetSource& datasets, LanguageModel& model, const OnGraded& on_graded = {}, const AnswerSettings& settings = {});
 
 // Hashes of a run's documents as lm-eval reports them; feed every example in order.
 class RunHashes {

@@ -65,7 +65,7 @@ TEST(FewShot, RefusesMoreShotsThanThePoolHas) {
   const std::vector<OrderedJson> pool = numbered(4);
   EXPECT_ERROR(draw_shots({&pool, "gsm8k train"}, {}, 1, 5, 1234), kInput,
                "5 shots are asked for, but gsm8k train has 4 rows to take them from; lower \"shots\"");
-  EXPECT_ERROR_HAS(draw_shots({&pool, "pool", true}, pool, 1, 4, 1234), kInput, "5 shots are asked for");
+  EXPECT_ERROR_HAS(draw_shots({&pool, "pool", true}, pool, 1, 4, 1234), kInput, "4 shots are asked for and one more is drawn, but pool has 4 rows");
   EXPECT_ERROR_HAS(first_shots(5, "mmlu dev anatomy", 6), kInput, "mmlu dev anatomy has 5 rows");
   EXPECT_EQ(first_shots(5, "pool", 3), (Shots{0, 1, 2}));
 }

@@ -1,4 +1,6 @@
 // All questions of the zero-shot suite against recorded runs of lm-evaluation-harness on the real files.
+#include <cmath>
+
 #include "tests/support/dataset_sources.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
@@ -36,6 +38,25 @@ void check(const std::string& run, const Json& settings) {
 TEST(LmEvalZeroShotWhole, EqualsTheRecordedRun) { check("scripted_zeroshot", Json::object()); }
 TEST(LmEvalZeroShotWhole, EqualsTheRecordedRunWithFiveShots) { check("scripted_fewshot_5_seed1234", {{"shots", 5}, {"limit", 120}}); }
 TEST(LmEvalZeroShotWhole, EqualsTheRecordedRunWithAnotherSeed) { check("scripted_fewshot_3_seed42", {{"shots", 3}, {"limit", 60}, {"seed", 42}}); }
+
+TEST(LmEvalZeroShotWhole, LuAverageIsTheMeanOfTheRecordedTasks) {
+  const auto folder = real_data_folder();
+  if (!folder) GTEST_SKIP() << kNoRealData;
+  const auto datasets = folder_source(*folder);
+  ScriptedLanguageModel model;
+  const TaskRun run = run_task(*Registry<Task>::instance().make("lu_average"), *datasets, model);
+  const GoldenRun suite = golden_run("scripted_zeroshot"), mmlu = golden_run("scripted_mmlu_0shot");
+  double sum = 0, variance = 0;
+  for (const char* task : {"arc_challenge", "arc_easy", "boolq", "hellaswag", "mmlu", "openbookqa", "rte", "winogrande"}) {
+    const GoldenRun& golden = std::string(task) == "mmlu" ? mmlu : suite;
+    expect_result(golden, task, run.metric("acc", "none", task));
+    sum += golden.summary.at("results").at(task).at("acc,none").get<double>();
+    variance += std::pow(golden.summary["results"][task].at("acc_stderr,none").get<double>(), 2);
+  }
+  expect_result(mmlu, "mmlu_stem", run.metric("acc", "none", "mmlu_stem"));
+  EXPECT_DOUBLE_EQ(run.metrics.front().value, sum / 8);
+  EXPECT_DOUBLE_EQ(run.metrics.front().standard_error.value(), std::sqrt(variance) / 8);
+}
 
 }  // namespace
 }  // namespace winnow::test

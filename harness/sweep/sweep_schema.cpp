@@ -1,7 +1,7 @@
 #include "harness/sweep/sweep_schema.h"
 
 #include "harness/api/dataset.h"
-#include "harness/api/task.h"
+#include "harness/sweep/known_tasks.h"
 
 namespace winnow {
 namespace {
@@ -96,7 +96,7 @@ OrderedJson variant_schema() {
 OrderedJson sweep_schema(const PrunerDeclarations& pruners) {
   PlugIns steps("pruner"), tasks("task");
   for (const auto& [name, declaration] : pruners) steps.add(name, declaration.settings);
-  for (const std::string& name : Registry<Task>::instance().names()) tasks.add(name, Registry<Task>::instance().find(name).settings);
+  for (const std::string& name : task_names()) tasks.add(name, task_declaration(name).settings);
 
   OrderedJson schema{{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", "Winnow sweep file"}};
   schema.update(of_settings(sweep_settings(),

@@ -8,7 +8,7 @@
 #include <valijson/validator.hpp>
 
 #include "harness/api/pruner.h"
-#include "harness/api/task.h"
+#include "harness/sweep/known_tasks.h"
 #include "harness/app/sweep_options.h"
 #include "tests/support/files.h"
 
@@ -93,8 +93,8 @@ TEST_F(SweepSchema, KnowsEverySettingOfEveryPlugIn) {
     }
     return OrderedJson();
   };
-  for (const std::string& name : Registry<Task>::instance().names()) {
-    for (const Setting& setting : Registry<Task>::instance().find(name).settings)
+  for (const std::string& name : task_names()) {
+    for (const Setting& setting : task_declaration(name).settings)
       EXPECT_EQ(settings_of("task", "task", name)[setting.name]["description"], setting.summary) << name << " " << setting.name;
   }
   for (const std::string& name : Registry<Pruner>::instance().names()) {

@@ -1,0 +1,196 @@
+#include "harness/core/paired.h"
+
+#include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "harness/core/error.h"
+#include "harness/core/proportions.h"
+#include "harness/core/python_random.h"
+
+namespace winnow {
+namespace {
+
+constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
+
+double weight_of(const StratumSample& sample) { return static_cast<double>(sample.population > 0 ? sample.population : sample.count); }
+
+StratumSample joined(const StratumSample& a, const StratumSample& b) {
+  if (a.count == 0 || b.count == 0) {
+    StratumSample sample = a.count == 0 ? b : a;
+    sample.population = a.population + b.population;
+    return sample;
+  }
+  const double n = static_cast<double>(a.count), m = static_cast<double>(b.count), step = b.mean - a.mean;
+  const double squares =
+      std::max(0.0, n - 1) * (a.count > 1 ? a.variance : 0) + std::max(0.0, m - 1) * (b.count > 1 ? b.variance : 0) + step * step * n * m / (n + m);
+  return {a.count + b.count, a.mean + step * m / (n + m), squares / (n + m - 1), a.population + b.population};
+}
+
+// A stratum of one example says nothing of its own spread.
+std::vector<StratumSample> collapsed(std::span<const StratumSample> samples) {
+  std::vector<StratumSample> result;
+  StratumSample small, all;
+  for (const StratumSample& sample : samples) {
+    all = joined(all, sample);
+    if (sample.count > 1)
+      result.push_back(sample);
+    else
+      small = joined(small, sample);
+  }
+  if (weight_of(small) == 0) return result;
+  if (small.count < 2) return {all};
+  result.push_back(small);
+  return result;
+}
+
+Interval percentiles(const std::vector<double>& values, double level) {
+  if (values.empty() || std::ranges::any_of(values, [](double value) { return std::isnan(value); })) return {kNoNumber, kNoNumber};
+  return {quantile(values, 0.5 - level / 2), quantile(values, 0.5 + level / 2)};
+}
+
+// What draws add to the variance of their mean: (MS_draws − MS_rest) / (draws·examples), and over the examples at hand alone MS_draws / (draws·examples).
+struct DrawVariance {
+  double between = 0, of_mean = 0, freedom = 0;
+};
+
+DrawVariance draw_variance(const Draws& draws) {
+  if (draws.size() < 2 || draws.front().empty()) return {};
+  const double count = static_cast<double>(draws.size()), n = static_cast<double>(draws.front().size());
+  std::vector<double> draw_means, example_means(draws.front().size());
+  for (const std::vector<double>& draw : draws) {
+    draw_means.push_back(mean(draw));
+    for (std::size_t i = 0; i < draw.size(); ++i) example_means[i] += draw[i] / count;
+  }
+  const double center = mean(draw_means);
+  double between = 0, rest = 0;
+  for (std::size_t r = 0; r < draws.size(); ++r) {
+    between += n * (draw_means[r] - center) * (draw_means[r] - center);
+    for (std::size_t i = 0; i < example_means.size(); ++i) {
+      const double residual = draws[r][i] - draw_means[r] - example_means[i] + center;
+      rest += residual * residual;
+    }
+  }
+  const double mean_square = between / (count - 1), rest_square = n > 1 ? rest / ((count - 1) * (n - 1)) : 0;
+  return {std::max(0.0, mean_square - rest_square) / (count * n), mean_square / (count * n), count - 1};
+}
+
+// Of a sum of independent variance estimates.
+double satterthwaite(std::initializer_list<std::pair<double, double>> parts) {
+  double sum = 0, squares = 0;
+  for (const auto& [variance, freedom] : parts) {
+    sum += variance;
+    if (variance > 0 && freedom > 0) squares += variance * variance / freedom;
+  }
+  return squares > 0 ? sum * sum / squares : std::numeric_limits<double>::infinity();
+}
+
+}  // namespace
+
+Estimate stratified_mean(std::span<const StratumSample> samples) {
+  const std::vector<StratumSample> strata = collapsed(samples);
+  double total = 0, value = 0, variance = 0;
+  for (const StratumSample& sample : strata) total += weight_of(sample);
+  if (total == 0) return {kNoNumber, kNoNumber};
+  for (const StratumSample& sample : strata) {
+    const double weight = weight_of(sample) / total, n = static_cast<double>(sample.count);
+    const double left = sample.population > 0 ? 1 - n / static_cast<double>(sample.population) : 1;
+    value += weight * sample.mean;
+    variance += sample.count > 1 ? weight * weight * sample.variance / n * left : left > 0 ? kNoNumber : 0;
+  }
+  return {value, std::sqrt(variance)};
+}
+
+StratumSample difference_sample(const PairedStratum& stratum) {
+  WINNOW_CHECK(stratum.first.size() == stratum.second.size());
+  StratumSample sample{.count = static_cast<std::int64_t>(stratum.first.size())};
+  if (stratum.first.empty()) return sample;
+  const PairedDifference paired = paired_difference(stratum.second, stratum.first);
+  sample.mean = paired.difference;
+  if (sample.count > 1) sample.variance = paired.standard_error * paired.standard_error * static_cast<double>(sample.count);
+  return sample;
+}
+
+PairedDifference stratified_difference(std::span<const PairedStratum> strata, double level) {
+  std::vector<StratumSample> samples;
+  for (const PairedStratum& stratum : strata) samples.push_back(difference_sample(stratum));
+  const Estimate estimate = stratified_mean(samples);
+  const double reach = normal_reach(level) * estimate.standard_error;
+  return {estimate.value, estimate.standard_error, {estimate.value - reach, estimate.value + reach}};
+}
+
+PairedBootstrap stratified_bootstrap(std::span<const PairedStratum> strata, int replicates, std::uint64_t seed, double level) {
+  WINNOW_CHECK(level > 0 && level < 1 && replicates > 0);
+  std::size_t count = 0;
+  for (const PairedStratum& stratum : strata) count += stratum.first.size();
+  if (count == 0) return {{kNoNumber, kNoNumber}, {kNoNumber, kNoNumber}};
+  struct Pair {
+    double first, second;
+  };
+  std::vector<std::vector<Pair>> pairs;
+  for (const PairedStratum& stratum : strata) {
+    pairs.emplace_back();
+    for (std::size_t i = 0; i < stratum.first.size(); ++i) pairs.back().push_back({stratum.first[i], stratum.second[i]});
+  }
+  PythonRandom random(seed);
+  std::vector<double> differences, ratios;
+  for (int replicate = 0; replicate < replicates; ++replicate) {
+    double first = 0, second = 0;
+    for (const std::vector<Pair>& stratum : pairs) {
+      for (std::size_t i = 0; i < stratum.size(); ++i) {
+        const Pair& pair = stratum[(random.bits32() * static_cast<std::uint64_t>(stratum.size())) >> 32];
+        first += pair.first;
+        second += pair.second;
+      }
+    }
+    differences.push_back((second - first) / static_cast<double>(count));
+    ratios.push_back(first == 0 ? kNoNumber : second / first);
+  }
+  return {percentiles(differences, level), percentiles(ratios, level)};
+}
+
+Estimate log_ratio(std::span<const double> first, std::span<const double> second, std::span<const double> weights) {
+  WINNOW_CHECK(first.size() == second.size() && first.size() == weights.size());
+  double sum = 0, weight = 0;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    sum += second[i] - first[i];
+    weight += weights[i];
+  }
+  if (first.empty() || weight == 0) return {kNoNumber, kNoNumber};
+  const double ratio = sum / weight, n = static_cast<double>(first.size());
+  double squares = 0;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    const double residual = second[i] - first[i] - ratio * weights[i];
+    squares += residual * residual;
+  }
+  return {ratio, first.size() < 2 ? kNoNumber : std::sqrt(squares * n / (n - 1)) / weight};
+}
+
+ReplicatedDifference replicated_difference(const Draws& first, const Draws& second, double over_examples) {
+  WINNOW_CHECK(!first.empty() && !second.empty() && first.front().size() == second.front().size());
+  const DrawVariance a = draw_variance(first), b = draw_variance(second);
+  const double n = static_cast<double>(first.front().size());
+  ReplicatedDifference result;
+  const auto mean_of = [](const Draws& draws) {
+    double sum = 0;
+    for (const std::vector<double>& draw : draws) sum += mean(draw);
+    return sum / static_cast<double>(draws.size());
+  };
+  result.difference = mean_of(second) - mean_of(first);
+  result.over_draws = {result.difference, std::sqrt(a.of_mean + b.of_mean)};
+  result.draws_freedom = satterthwaite({{a.of_mean, a.freedom}, {b.of_mean, b.freedom}});
+  const double examples = over_examples * over_examples;
+  result.over_both = std::sqrt(examples + a.between + b.between);
+  result.both_freedom = satterthwaite({{examples, n - 1}, {a.between, a.freedom}, {b.between, b.freedom}});
+  return result;
+}
+
+Interval t_interval(double value, double standard_error, double freedom, double level) {
+  if (std::isnan(standard_error) || !(freedom > 0)) return {kNoNumber, kNoNumber};
+  const double t = std::isinf(freedom) ? normal_reach(level) : boost::math::quantile(boost::math::students_t_distribution<double>(freedom), 0.5 + level / 2);
+  return {value - t * standard_error, value + t * standard_error};
+}
+
+}  // namespace winnow

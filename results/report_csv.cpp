@@ -1,28 +1,9 @@
-#include <cmath>
-
-#include "harness/core/terminal.h"
 #include "results/report.h"
 #include "results/stored_values.h"
+#include "results/text_formats.h"
 
 namespace winnow {
 namespace {
-
-std::string csv_text(std::string_view text) {
-  std::string field = printable(text);
-  if (!text.empty() && std::string_view("=+-@\t\r\n\0", 8).find(text[0]) != std::string_view::npos) field.insert(field.begin(), '\'');
-  if (field.find_first_of(",\"\n\t") == std::string::npos) return field;
-  std::string quoted = "\"";
-  for (const char byte : field) {
-    if (byte == '"') quoted += '"';
-    quoted += byte;
-  }
-  return quoted + "\"";
-}
-
-std::string csv_number(double value) {
-  if (std::isnan(value)) return "nan";
-  return fmt::format("{}", value);  // the shortest text that reads back as the same double
-}
 
 std::string trial_fields(const Trial& trial) {
   return fmt::format("{},{},{},{},{},{},{},{},{}", csv_text(trial.cell.model), csv_text(trial.cell.variant), csv_text(trial.cell.task), csv_text(trial.cell.task_label),

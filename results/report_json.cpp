@@ -1,20 +1,14 @@
-#include <cmath>
-
 #include "harness/core/json.h"
 #include "results/report.h"
 #include "results/stored_values.h"
+#include "results/text_formats.h"
 
 namespace winnow {
 namespace {
 
-OrderedJson number(double value) {
-  if (std::isfinite(value)) return value;
-  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
-}
-
 OrderedJson metric_json(const Metric& metric) {
-  OrderedJson object{{"name", metric.name}, {"filter", metric.filter}, {"value", number(metric.value)}};
-  object["stderr"] = metric.standard_error ? number(*metric.standard_error) : OrderedJson(nullptr);
+  OrderedJson object{{"name", metric.name}, {"filter", metric.filter}, {"value", json_number(metric.value)}};
+  object["stderr"] = metric.standard_error ? json_number(*metric.standard_error) : OrderedJson(nullptr);
   object["unit"] = metric.unit;
   object["higher_is_better"] = metric.higher_is_better;
   object["n"] = metric.count;
@@ -31,7 +25,7 @@ OrderedJson trial_json(const Trial& trial) {
   object["reason"] = trial.reason;
   object["started_at"] = trial.started_at;
   object["seconds"] = OrderedJson::object();
-  for (const auto& [phase, seconds] : trial.seconds) object["seconds"][phase] = number(seconds);
+  for (const auto& [phase, seconds] : trial.seconds) object["seconds"][phase] = json_number(seconds);
   object["metrics"] = OrderedJson::array();
   for (const Metric& metric : trial.metrics) object["metrics"].push_back(metric_json(metric));
   object["caveats"] = {{"ties", caveats.ties}, {"prompts_truncated", caveats.prompts_truncated}, {"replies_truncated", caveats.replies_truncated},
@@ -65,7 +59,7 @@ std::string report_json(const Leaderboard& board) {
   report["hidden_trials"] = board.hidden_trials;
   report["trials"] = OrderedJson::array();
   for (const Trial& trial : board.trials) report["trials"].push_back(trial_json(trial));
-  return report.dump(2, ' ', /*ensure_ascii=*/true, OrderedJson::error_handler_t::replace) + "\n";
+  return json_text(report);
 }
 
 }  // namespace winnow

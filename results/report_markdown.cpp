@@ -2,41 +2,13 @@
 #include <cctype>
 #include <cmath>
 
-#include "harness/core/terminal.h"
 #include "results/report.h"
+#include "results/text_formats.h"
 
 namespace winnow {
 namespace {
 
 constexpr const char* kNothing = "–";
-
-bool is_word(char byte) { return std::isalnum(static_cast<unsigned char>(byte)) != 0 || static_cast<unsigned char>(byte) >= 0x80; }
-
-// Text as Markdown shows it literally, on one line.
-std::string escaped(std::string_view text) {
-  const std::string plain = printable(text);
-  std::string result;
-  for (std::size_t i = 0; i < plain.size(); ++i) {
-    const char byte = plain[i];
-    switch (byte) {
-      case '\n': case '\t': result += ' '; break;
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '@': result += "&#64;"; break;  // GitHub would notify people
-      case '\\': case '`': case '*': case '[': case ']': case '|': case '~': case '#': case '$':
-        result += '\\';
-        result += byte;
-        break;
-      case '_':  // inside a word it stays a plain underscore
-        if (i == 0 || i + 1 == plain.size() || !is_word(plain[i - 1]) || !is_word(plain[i + 1])) result += '\\';
-        result += byte;
-        break;
-      default: result += byte;
-    }
-  }
-  return result;
-}
 
 // Numbered notes under the table; equal notes share their number.
 class Notes {
@@ -79,16 +51,16 @@ Column column_of(const Leaderboard& board, std::size_t task) {
 }
 
 std::string heading(const std::string& task, const Column& column) {
-  if (!column.has_any) return escaped(task);
-  std::string details = escaped(column.name);
-  if (column.filter != "none") details += ", " + escaped(column.filter);
+  if (!column.has_any) return markdown_text(task);
+  std::string details = markdown_text(column.name);
+  if (column.filter != "none") details += ", " + markdown_text(column.filter);
   if (column.is_same_count) details += fmt::format(", n = {}", column.count);
-  return fmt::format("{} ({}) {}", escaped(task), details, column.higher_is_better ? "↑" : "↓");
+  return fmt::format("{} ({}) {}", markdown_text(task), details, column.higher_is_better ? "↑" : "↓");
 }
 
 std::string caveat_marks(const Trial& trial, Notes& notes) {
   const Caveats caveats = caveats_of(trial);
-  const std::string where = fmt::format("{} · {} · {}: ", escaped(trial.cell.model), escaped(trial.cell.variant), escaped(trial.cell.task_label));
+  const std::string where = fmt::format("{} · {} · {}: ", markdown_text(trial.cell.model), markdown_text(trial.cell.variant), markdown_text(trial.cell.task_label));
   std::vector<std::string> found;
   if (caveats.ties > 0) found.push_back(counted(caveats.ties, "exact tie, decided", "exact ties, decided") + " for the lowest choice");
   if (caveats.prompts_truncated > 0) found.push_back(counted(caveats.prompts_truncated, "prompt", "prompts") + " cut on the left");
@@ -103,7 +75,7 @@ std::string caveat_marks(const Trial& trial, Notes& notes) {
 std::string failure_text(const Trial& trial, Notes& notes) {
   const char* word = trial.status == TrialStatus::kFailed ? "failed" : trial.status == TrialStatus::kSkipped ? "skipped" : "unfinished";
   if (trial.status == TrialStatus::kRunning) return word;
-  return word + notes.mark(fmt::format("{} · {} · {}: {}: {}", escaped(trial.cell.model), escaped(trial.cell.variant), escaped(trial.cell.task_label), word, escaped(trial.reason)));
+  return word + notes.mark(fmt::format("{} · {} · {}: {}: {}", markdown_text(trial.cell.model), markdown_text(trial.cell.variant), markdown_text(trial.cell.task_label), word, markdown_text(trial.reason)));
 }
 
 std::string score_text(const Leaderboard& board, const LeaderboardCell& cell, const Column& column, Notes& notes) {
@@ -114,7 +86,7 @@ std::string score_text(const Leaderboard& board, const LeaderboardCell& cell, co
   const Metric& metric = *cell.headline;
   std::string text = shown_number(metric.value, metric.unit);
   if (metric.standard_error && !std::isnan(*metric.standard_error)) text += " ± " + shown_number(*metric.standard_error, metric.unit);
-  if (metric.name != column.name || metric.filter != column.filter) text += fmt::format(" ({}, {})", escaped(metric.name), escaped(metric.filter));
+  if (metric.name != column.name || metric.filter != column.filter) text += fmt::format(" ({}, {})", markdown_text(metric.name), markdown_text(metric.filter));
   if (!column.is_same_count) text += fmt::format(" (n = {})", metric.count);
   return text + caveat_marks(trial, notes);
 }
@@ -128,8 +100,6 @@ std::string cost_heading(const std::string& name) {
   std::ranges::replace(words, '_', ' ');
   return words;
 }
-
-std::string table_line(const std::vector<std::string>& fields) { return fmt::format("| {} |\n", fmt::join(fields, " | ")); }
 
 }  // namespace
 
@@ -160,12 +130,12 @@ std::string report_markdown(const Leaderboard& board) {
     rules.push_back("---:");
   }
   Notes notes;
-  std::string text = table_line(headings) + table_line(rules);
+  std::string text = markdown_line(headings) + markdown_line(rules);
   for (const LeaderboardRow& row : board.rows) {
-    std::vector<std::string> fields{escaped(row.model), escaped(row.variant)};
+    std::vector<std::string> fields{markdown_text(row.model), markdown_text(row.variant)};
     for (std::size_t task = 0; task < row.cells.size(); ++task) fields.push_back(score_text(board, row.cells[task], columns[task], notes));
     for (const auto& cost : row.costs) fields.push_back(cost ? shown_number(cost->value, cost->unit) : kNothing);
-    text += table_line(fields);
+    text += markdown_line(fields);
   }
   text += "\nBest mean rank over the tasks first. ± is one standard error; ↑ higher is better, ↓ lower is better.\n";
   if (board.hidden_trials > 0) text += fmt::format("{} under the same names not shown.\n", counted(board.hidden_trials, "other result", "other results"));

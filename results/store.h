@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "harness/core/trial_log.h"
+#include "results/outcome.h"
 
 namespace winnow {
 
@@ -40,6 +41,9 @@ class Store : public TrialLog {
   // Every answer of a trial, one filter after the other within a task (`answers` has one element; `raw_reply` is that of the example).
   // One answer in memory at a time.
   void for_each_answer(std::int64_t trial_id, const std::function<void(const RecordedAnswer&)>& visit);
+
+  // The answers of a trial under one filter, by task and document, without their texts.
+  std::vector<Outcome> outcomes(std::int64_t trial_id, const std::string& filter);
 
   const std::filesystem::path& file() const;
 

@@ -134,6 +134,23 @@ void Store::for_each_answer(std::int64_t trial_id, const std::function<void(cons
   });
 }
 
+std::vector<Outcome> Store::outcomes(std::int64_t trial_id, const std::string& filter) {
+  return impl_->read([&](SQLite::Database& database) {
+    SQLite::Statement find(database,
+                           "SELECT examples.task, examples.doc_id, examples.doc_hash, answers.prompt_sha256, arguments.sha256, answers.values_json "
+                           "FROM answers JOIN examples ON examples.id = answers.example_id JOIN arguments ON arguments.id = answers.arguments_id "
+                           "WHERE answers.trial_id = ? AND answers.filter = ? ORDER BY examples.task, examples.doc_id, answers.id");
+    find.bind(1, trial_id);
+    find.bind(2, readable_text(filter));
+    std::vector<Outcome> outcomes;
+    while (find.executeStep()) {
+      outcomes.push_back({find.getColumn(0).getString(), find.getColumn(1).getInt64(), find.getColumn(2).getString(), find.getColumn(3).getString(),
+                          find.getColumn(4).getString(), number_map_from_json(find.getColumn(5).getString())});
+    }
+    return outcomes;
+  });
+}
+
 std::vector<StoredTrial> latest_of(std::span<Store> stores) {
   std::vector<StoredTrial> trials;
   std::map<std::string, std::size_t> position_of_key;

@@ -168,6 +168,24 @@ Estimate log_ratio(std::span<const double> first, std::span<const double> second
   return {ratio, first.size() < 2 ? kNoNumber : std::sqrt(squares * n / (n - 1)) / weight};
 }
 
+Interval bootstrap_log_ratio(std::span<const double> first, std::span<const double> second, std::span<const double> weights, int replicates, std::uint64_t seed,
+                             double level) {
+  WINNOW_CHECK(first.size() == second.size() && first.size() == weights.size() && replicates > 0);
+  if (first.empty()) return {kNoNumber, kNoNumber};
+  PythonRandom random(seed);
+  std::vector<double> ratios;
+  for (int replicate = 0; replicate < replicates; ++replicate) {
+    double sum = 0, weight = 0;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      const std::size_t drawn = (random.bits32() * static_cast<std::uint64_t>(first.size())) >> 32;
+      sum += second[drawn] - first[drawn];
+      weight += weights[drawn];
+    }
+    ratios.push_back(weight == 0 ? kNoNumber : sum / weight);
+  }
+  return percentiles(ratios, level);
+}
+
 ReplicatedDifference replicated_difference(const Draws& first, const Draws& second, double over_examples) {
   WINNOW_CHECK(!first.empty() && !second.empty() && first.front().size() == second.front().size());
   const DrawVariance a = draw_variance(first), b = draw_variance(second);
@@ -191,6 +209,18 @@ Interval t_interval(double value, double standard_error, double freedom, double 
   if (std::isnan(standard_error) || !(freedom > 0)) return {kNoNumber, kNoNumber};
   const double t = std::isinf(freedom) ? normal_reach(level) : boost::math::quantile(boost::math::students_t_distribution<double>(freedom), 0.5 + level / 2);
   return {value - t * standard_error, value + t * standard_error};
+}
+
+double normal_p(double value, double standard_error) {
+  if (value == 0) return 1;
+  return std::isnan(value) || std::isnan(standard_error) ? kNoNumber : std::erfc(std::abs(value) / standard_error / std::sqrt(2.0));
+}
+
+double t_p(double value, double standard_error, double freedom) {
+  if (value == 0 || std::isinf(freedom)) return normal_p(value, standard_error);
+  if (std::isnan(standard_error) || !(freedom > 0)) return kNoNumber;
+  if (standard_error == 0) return 0;
+  return 2 * boost::math::cdf(boost::math::complement(boost::math::students_t_distribution<double>(freedom), std::abs(value) / standard_error));
 }
 
 }  // namespace winnow

@@ -44,6 +44,9 @@ PairedBootstrap stratified_bootstrap(std::span<const PairedStratum> strata, int 
 // Logarithm of the ratio of two perplexities, second / first, over documents that weigh differently: Σ(second − first) / Σ weight of the
 // negative log-likelihoods, with its linearised (delta) standard error over the documents.
 Estimate log_ratio(std::span<const double> first, std::span<const double> second, std::span<const double> weights);
+// Percentile interval of the same, documents drawn again with their weights.
+Interval bootstrap_log_ratio(std::span<const double> first, std::span<const double> second, std::span<const double> weights, int replicates, std::uint64_t seed,
+                             double level = 0.95);
 
 // A difference where one side or both ran several times with other calibration draws; [draw][example], examples in the same order.
 // Draws and examples are crossed random effects: the variance of the mean difference is that over examples, and for each side
@@ -60,5 +63,9 @@ ReplicatedDifference replicated_difference(const Draws& first, const Draws& seco
 
 // Interval value ± t·error with the degrees of freedom; infinite freedom: normal.
 Interval t_interval(double value, double standard_error, double freedom, double level = 0.95);
+
+// Two-sided p of value / standard error; 1 where both are 0.
+double normal_p(double value, double standard_error);
+double t_p(double value, double standard_error, double freedom);
 
 }  // namespace winnow

@@ -152,7 +152,8 @@ TEST_P(EveryDataset, ReadsAFileThatIsCutOffAsFewerRowsOrRefusesItByName) {
 }
 
 TEST_P(EveryDataset, HasItsKnownFilesInTheRealDataFolder) {
-  const auto folder = real_data_folder();
+  const bool is_embedded = GetParam().starts_with("demo_");
+  const auto folder = is_embedded ? source_folder() / "datasets" : real_data_folder();
   if (!folder) GTEST_SKIP() << kNoRealData;
   const auto dataset = make();
   const auto source = folder_source(*folder);

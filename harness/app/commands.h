@@ -25,6 +25,7 @@ void add_prune_command(CLI::App& program, Invocation& invocation);
 void add_report_command(CLI::App& program, Invocation& invocation);
 void add_compare_command(CLI::App& program, Invocation& invocation);
 
+void add_demo_command(CLI::App& program, Invocation& invocation);
 void add_demo_train_command(CLI::App& demo, Invocation& invocation);  // a verb of `winnow demo`
 
 // The text of --version: version, commit, libtorch, devices.

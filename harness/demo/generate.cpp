@@ -6,6 +6,7 @@
 #include "harness/demo/gsm8k_set.h"
 #include "harness/demo/mmlu_set.h"
 #include "harness/demo/text_set.h"
+#include "harness/demo/tokenizer_files.h"
 #include "harness/demo/tokenizer_training.h"
 
 namespace winnow::demo {
@@ -51,9 +52,14 @@ std::map<std::string, std::string> generate_tokenizer() {
     begin = end + 1;
   }
   for (const char* subject : {"people", "materials", "animals"}) {
-    for (const Known& known : knowledge.facts(subject)) texts.insert(texts.end(), kFactsRepeated, fmt::format("{0} {1} {1}", known.fact->entity, known.fact->value));
+    for (const Known& known : knowledge.facts(subject))
+      texts.insert(texts.end(), kFactsRepeated, fmt::format("{0} {1} {1}", known.fact->entity, known.fact->value));
   }
-  return {{"tokenizer.model", train_tokenizer(texts)}, {"tokenizer_config.json", tokenizer_config()}, {"special_tokens_map.json", special_tokens_map()}};
+  const std::string model = train_tokenizer(texts);
+  return {{"tokenizer.model", model},
+          {"tokenizer.json", tokenizer_json(model)},
+          {"tokenizer_config.json", tokenizer_config()},
+          {"special_tokens_map.json", special_tokens_map()}};
 }
 
 }  // namespace winnow::demo

@@ -19,7 +19,7 @@ struct LetteredQuestion {
 // The questions of a subject by split ("auxiliary_train", "dev", "val", "test"): no two alike, letters balanced.
 std::map<std::string, std::vector<LetteredQuestion>> questions_of(const Knowledge& knowledge, const std::string& subject);
 
-std::string questions_csv(const std::vector<LetteredQuestion>& questions);                           // MMLU's file: question,A,B,C,D,letter
-std::string as_prompt(const std::string& subject, const LetteredQuestion& question);                 // as the mmlu task asks, with the letter
+std::string questions_csv(const std::vector<LetteredQuestion>& questions);            // MMLU's file: question,A,B,C,D,letter
+std::string as_prompt(const std::string& subject, const LetteredQuestion& question);  // as the mmlu task asks, with the letter
 
 }  // namespace winnow::demo

@@ -49,7 +49,8 @@ void three_collectors(Story& s) {
   const Person p = s.person(), q = s.person(), r = s.person();
   const Thing t = s.thing(belongings());
   const int has = s.number(4, 30), more = s.number(2, 20), times = s.number(2, 3);
-  s.say({"{0} has {1} {2}. {3} has {4} more than {0}. {5} has {6} times as many as {3}.", "{3} has {4} {2} more than {0}, and {5} has {6} times as many as {3}. {0} has {1} {2}."},
+  s.say({"{0} has {1} {2}. {3} has {4} more than {0}. {5} has {6} times as many as {3}.",
+         "{3} has {4} {2} more than {0}, and {5} has {6} times as many as {3}. {0} has {1} {2}."},
         p, has, t.many, q, more, r, times);
   s.ask({"How many {0} do all three have?", "How many {0} do the three have together?"}, t.many);
   const int second = s.step(q.name + " has", has, '+', more, t);
@@ -71,7 +72,7 @@ void younger(Story& s) {
   const Person p = s.person(), q = s.person();
   const int age = s.number(3, 12), times = s.number(2, 5), ago = s.number(1, 9);
   s.say({"{0} is {1} years old. {2} is {3} times as old as {0}.", "{2} is {3} times as old as {0}, and {0} is {1} years old."}, p, age, q, times);
-  s.ask({"How old was {0} {1} ago?"}, q, amount(ago, years()));
+  s.ask({"How old was {0} {1} ago?"}, q, amount(ago, kYears));
   const int now = s.step(q.name + " is now", age, '*', times, kYearsOld);
   s.step("Then " + q.name + " was", now, '-', ago, kYearsOld);
 }
@@ -80,7 +81,8 @@ void half_as_many(Story& s) {
   const Person p = s.person(), q = s.person();
   const Thing t = s.thing(fruit());
   const int half = s.number(3, 45), more = s.number(2, 20);
-  s.say({"{0} has {1} {2}. {3} has half as many and then gets {4} more.", "{3} has half as many {2} as {0}. {0} has {1} {2}. Then {3} buys {4} more."}, p, 2 * half, t.many, q, more);
+  s.say({"{0} has {1} {2}. {3} has half as many and then gets {4} more.", "{3} has half as many {2} as {0}. {0} has {1} {2}. Then {3} buys {4} more."}, p,
+        2 * half, t.many, q, more);
   s.ask({"How many {0} does {1} have now?", "How many {0} is that for {1} in the end?"}, t.many, q);
   const int first = s.step("At first " + q.name + " has", 2 * half, '/', 2, t);
   s.step("Then " + q.name + " has", first, '+', more, t);
@@ -93,15 +95,22 @@ void game_points(Story& s) {
   s.say({"{0} has {1} points.", "{0} gets {1} points in the same game."}, q, other);
   s.need(goals * each > other);
   s.ask({"How many points is {0} ahead?", "By how many points does {0} win?"}, p);
-  const int scored = s.step(p.name + " has", goals, '*', each, points());
-  s.step(p.name + " is ahead by", scored, '-', other, points());
+  const int scored = s.step(p.name + " has", goals, '*', each, kPoints);
+  s.step(p.name + " is ahead by", scored, '-', other, kPoints);
 }
 
 }  // namespace
 
 std::vector<ProblemTemplate> comparison_problems() {
-  return {{"more_than", more_than}, {"times_as_many", times_as_many}, {"fewer_than", fewer_than}, {"how_many_more", how_many_more}, {"three_collectors", three_collectors},
-          {"age_later", age_later}, {"younger", younger}, {"half_as_many", half_as_many}, {"game_points", game_points}};
+  return {{"more_than", more_than},
+          {"times_as_many", times_as_many},
+          {"fewer_than", fewer_than},
+          {"how_many_more", how_many_more},
+          {"three_collectors", three_collectors},
+          {"age_later", age_later},
+          {"younger", younger},
+          {"half_as_many", half_as_many},
+          {"game_points", game_points}};
 }
 
 }  // namespace winnow::demo

@@ -153,15 +153,16 @@ std::string Prose::meeting() {
     facts[who] = person->front().fact->entity;
     for (const Known& known : *person) facts[who + known.relation->name.front()] = known.fact->value;
   }
-  static const Words openings = {"One day {a} from {ah} meets {b} from {bh}.", "{a} travels from {ah} to {bh} and visits {b}.", "{b}, who lives in {bh}, writes to {a} in {ah}.",
-                                 "In the morning {a} leaves {ah} and goes to see {b} in {bh}."};
+  static const Words openings = {"One day {a} from {ah} meets {b} from {bh}.", "{a} travels from {ah} to {bh} and visits {b}.",
+                                 "{b}, who lives in {bh}, writes to {a} in {ah}.", "In the morning {a} leaves {ah} and goes to see {b} in {bh}."};
   static const Words works = {"{a} is a {aj} and {b} is a {bj}.", "{b} works as a {bj}, {a} as a {aj}.", "They talk about work: {a} is a {aj}, {b} a {bj}.",
                               "\"I am a {aj},\" says {a}. \"And I am a {bj},\" says {b}."};
   static const Words meals = {"{a} wants {af} and {b} wants {bf}.", "They eat {af}, because {a} likes it best, and then {bf} for {b}.",
                               "\"I love {bf},\" says {b}. \"And I love {af},\" says {a}.", "For {b} there is {bf}, for {a} there is {af}."};
-  static const Words pets = {"The {ap} of {a} plays with the {bp} of {b}.", "{b} brings a {bp}, and {a} brings a {ap}.", "{a} tells of the {ap} at home, {b} of the {bp}.",
-                             "\"My {ap} is hungry,\" says {a}. \"So is my {bp},\" says {b}."};
-  static const Words endings = {"Then {a} goes home to {ah}.", "In the evening {a} is back in {ah}, and {b} stays in {bh}.", "{b} sleeps at home in {bh}, {a} at home in {ah}."};
+  static const Words pets = {"The {ap} of {a} plays with the {bp} of {b}.", "{b} brings a {bp}, and {a} brings a {ap}.",
+                             "{a} tells of the {ap} at home, {b} of the {bp}.", "\"My {ap} is hungry,\" says {a}. \"So is my {bp},\" says {b}."};
+  static const Words endings = {"Then {a} goes home to {ah}.", "In the evening {a} is back in {ah}, and {b} stays in {bh}.",
+                                "{b} sleeps at home in {bh}, {a} at home in {ah}."};
   std::vector<const Words*> middle = {&works, &meals, &pets};
   chance_.shuffle(middle);
   if (chance_.percent(30)) middle.pop_back();

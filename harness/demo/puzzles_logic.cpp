@@ -20,7 +20,8 @@ Choice all_are(Chance& chance) {
   const Things things = chance.some_of(goods(), 2);
   const Words colours = chance.some_of(kColours, 4), who = names(1, chance);
   const std::size_t held = chance.below(2);
-  const std::string premises = fmt::format("All {} are {}. All {} are {}. {} holds a {}.", things[0].many, colours[0], things[1].many, colours[1], who[0], things[held].one);
+  const std::string premises =
+      fmt::format("All {} are {}. All {} are {}. {} holds a {}.", things[0].many, colours[0], things[1].many, colours[1], who[0], things[held].one);
   return {.premises = premises,
           .question = premises + chance.one_of<std::string>({" What colour is it?", " Which colour does it have?"}),
           .right = colours[held],

@@ -11,7 +11,8 @@ struct Scale {
   const char *more, *most, *least;
 };
 
-const std::vector<Scale> kScales = {{"taller", "tallest", "shortest"}, {"older", "oldest", "youngest"}, {"faster", "fastest", "slowest"}, {"stronger", "strongest", "weakest"}};
+const std::vector<Scale> kScales = {
+    {"taller", "tallest", "shortest"}, {"older", "oldest", "youngest"}, {"faster", "fastest", "slowest"}, {"stronger", "strongest", "weakest"}};
 
 Words names(std::size_t count, Chance& chance) {
   Words names;
@@ -42,8 +43,8 @@ Choice ages(Chance& chance) {
   const bool oldest = chance.percent(50);
   const auto at = static_cast<std::size_t>((oldest ? std::ranges::max_element(ages) : std::ranges::min_element(ages)) - ages.begin());
   Choice choice{.premises = fmt::format("{} {} {}", joined(who, " "), fmt::join(ages, " "), oldest),
-                .question = fmt::format("{} is {} years old, {} is {}, {} is {} and {} is {}. Who is the {}?", who[0], ages[0], who[1], ages[1], who[2], ages[2], who[3], ages[3],
-                                        oldest ? "oldest" : "youngest"),
+                .question = fmt::format("{} is {} years old, {} is {}, {} is {} and {} is {}. Who is the {}?", who[0], ages[0], who[1], ages[1], who[2],
+                                        ages[2], who[3], ages[3], oldest ? "oldest" : "youngest"),
                 .right = who[at],
                 .wrong = who};
   std::erase(choice.wrong, choice.right);
@@ -65,7 +66,8 @@ Choice numbers(Chance& chance) {
   for (int i = 0; i < 4; ++i) numbers.push_back(chance.number(1 + 24 * i, 20 + 24 * i));
   const bool largest = chance.percent(50);
   Choice choice{.premises = fmt::format("{} {}", fmt::join(numbers, " "), largest),
-                .question = fmt::format(fmt::runtime(chance.one_of<std::string>({"Which of these numbers is the {}?", "Which number is the {}?"})), largest ? "largest" : "smallest"),
+                .question = fmt::format(fmt::runtime(chance.one_of<std::string>({"Which of these numbers is the {}?", "Which number is the {}?"})),
+                                        largest ? "largest" : "smallest"),
                 .right = std::to_string(largest ? numbers.back() : numbers.front()),
                 .wrong = {}};
   for (const int number : numbers) {

@@ -23,7 +23,8 @@ Choice end_of(const Words& order, const std::string& first_question, const std::
   const bool first = chance.percent(50);
   Choice choice{.premises = fmt::format("{} {}", fmt::join(places, " "), first ? first_question : last_question),
                 .question = first ? first_question : last_question,
-                .right = order[first ? places.front() : places.back()], .wrong = {}};
+                .right = order[first ? places.front() : places.back()],
+                .wrong = {}};
   for (const std::size_t place : places) {
     if (order[place] != choice.right) choice.wrong.push_back(order[place]);
   }
@@ -45,7 +46,8 @@ Choice letter_at(Chance& chance) {
 Choice letter_count(Chance& chance) {
   const std::size_t count = 3 + chance.below(4);
   const Words letters = chance.some_of(kLetters, count);
-  Choice choice{.premises = joined(letters, ""), .question = fmt::format("How many letters are there: {}?", joined(letters, ", ")), .right = kCounts[count], .wrong = {}};
+  Choice choice{
+      .premises = joined(letters, ""), .question = fmt::format("How many letters are there: {}?", joined(letters, ", ")), .right = kCounts[count], .wrong = {}};
   for (std::size_t i = 3; i <= 6; ++i) {
     if (i != count) choice.wrong.push_back(kCounts[i]);
   }
@@ -67,7 +69,9 @@ Choice letter_puzzle(Chance& chance) {
   return chance.one_of(kinds)(chance);
 }
 
-Choice calendar_puzzle(Chance& chance) { return end_of(kMonths, "Which of these months comes first in the year?", "Which of these months comes last in the year?", chance); }
+Choice calendar_puzzle(Chance& chance) {
+  return end_of(kMonths, "Which of these months comes first in the year?", "Which of these months comes last in the year?", chance);
+}
 
 Choice unit_puzzle(Chance& chance) { return end_of(kTimes, "Which of these times is the shortest?", "Which of these times is the longest?", chance); }
 

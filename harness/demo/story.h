@@ -22,9 +22,9 @@ class Story {
  public:
   Story(std::string name, Chance& chance) : chance_(chance), filling_(std::move(name)) {}
 
-  Person person();                     // another one each time
-  Thing thing(const Things& things);   // another one each time
-  int number(int low, int high);       // part of the filling
+  Person person();                    // another one each time
+  Thing thing(const Things& things);  // another one each time
+  int number(int low, int high);      // part of the filling
   int among(const std::vector<int>& numbers);
   void need(bool condition) { valid_ = valid_ && condition; }  // a filling that breaks it is thrown away
 

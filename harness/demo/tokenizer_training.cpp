@@ -5,15 +5,14 @@
 #include <stdexcept>
 #include <unordered_map>
 
-#include "harness/core/json.h"
-
 namespace winnow::demo {
 namespace {
 
 constexpr int kPieces = 1200;
 
 // The model is trained on lines with the blank that a prefix would give written out, since only the first line of a text gets one: "\nAnswer:" must be learned without.
-constexpr const char kAddDummyPrefix[] = {0x1a, 0x02, 0x18, 0x01};  // ModelProto.normalizer_spec.add_dummy_prefix = true, merged into the message by protobuf's rules
+constexpr const char kAddDummyPrefix[] = {0x1a, 0x02, 0x18,
+                                          0x01};  // ModelProto.normalizer_spec.add_dummy_prefix = true, merged into the message by protobuf's rules
 
 class Lines : public sentencepiece::SentenceIterator {
  public:
@@ -40,39 +39,25 @@ std::vector<std::string> lines_of(const std::vector<std::string>& texts) {
   return lines;
 }
 
-OrderedJson special(const char* content) {
-  return {{"content", content}, {"lstrip", false}, {"normalized", false}, {"rstrip", false}, {"single_word", false}};
-}
-
 }  // namespace
 
 std::string train_tokenizer(const std::vector<std::string>& texts) {
   Lines lines(lines_of(texts));
-  const std::unordered_map<std::string, std::string> settings = {
-      {"model_type", "bpe"},          {"vocab_size", std::to_string(kPieces)}, {"character_coverage", "1.0"},          {"byte_fallback", "true"},
-      {"split_digits", "true"},       {"num_threads", "1"},                    {"normalization_rule_name", "identity"}, {"add_dummy_prefix", "false"},
-      {"allow_whitespace_only_pieces", "false"}, {"remove_extra_whitespaces", "false"}, {"minloglevel", "2"}};
+  const std::unordered_map<std::string, std::string> settings = {{"model_type", "bpe"},
+                                                                 {"vocab_size", std::to_string(kPieces)},
+                                                                 {"character_coverage", "1.0"},
+                                                                 {"byte_fallback", "true"},
+                                                                 {"split_digits", "true"},
+                                                                 {"num_threads", "1"},
+                                                                 {"normalization_rule_name", "identity"},
+                                                                 {"add_dummy_prefix", "false"},
+                                                                 {"allow_whitespace_only_pieces", "false"},
+                                                                 {"remove_extra_whitespaces", "false"},
+                                                                 {"minloglevel", "2"}};
   std::string model;
   const auto status = sentencepiece::SentencePieceTrainer::Train(settings, &lines, &model);
   if (!status.ok()) throw std::runtime_error("SentencePiece: " + status.ToString());
   return model.append(kAddDummyPrefix, sizeof kAddDummyPrefix);
-}
-
-std::string tokenizer_config() {
-  OrderedJson added;
-  for (const auto& [id, content] : {std::pair{"0", "<unk>"}, {"1", "<s>"}, {"2", "</s>"}}) {
-    added[id] = special(content);
-    added[id]["special"] = true;
-  }
-  const OrderedJson config = {{"add_bos_token", true}, {"add_eos_token", false}, {"added_tokens_decoder", added}, {"bos_token", "<s>"}, {"clean_up_tokenization_spaces", false},
-                              {"eos_token", "</s>"},   {"legacy", true},         {"model_max_length", 1024},       {"pad_token", nullptr}, {"sp_model_kwargs", OrderedJson::object()},
-                              {"spaces_between_special_tokens", false}, {"tokenizer_class", "LlamaTokenizer"}, {"unk_token", "<unk>"}, {"use_default_system_prompt", false}};
-  return config.dump(2) + "\n";
-}
-
-std::string special_tokens_map() {
-  const OrderedJson map = {{"bos_token", special("<s>")}, {"eos_token", special("</s>")}, {"unk_token", special("<unk>")}};
-  return map.dump(2) + "\n";
 }
 
 }  // namespace winnow::demo

@@ -7,8 +7,4 @@ namespace winnow::demo {
 // The bytes of a SentencePiece model (BPE, digits split, byte fall-back; <unk> 0, <s> 1, </s> 2) by SentencePiece's own trainer, in one thread.
 std::string train_tokenizer(const std::vector<std::string>& texts);
 
-// tokenizer_config.json and special_tokens_map.json beside it, as transformers' Llama tokenizer reads them.
-std::string tokenizer_config();
-std::string special_tokens_map();
-
 }  // namespace winnow::demo

@@ -27,11 +27,11 @@ Things things_of(const Words& words) {
 }  // namespace
 
 const std::vector<Person>& people() {
-  static const std::vector<Person> all = with_pronouns(
-      {"Mara", "Anna", "Ella", "Nina", "Lucy", "Rosa", "Emma", "Clara", "Julia", "Ida",   "Ruth", "Vera", "Sara", "Tina", "Olga",
-       "Lena", "Maya", "Nora", "Paula", "Eva", "Greta", "Hilda", "Iris", "Judy", "Kate", "Linda", "Molly", "Penny", "Wendy", "Zoe"},
-      {"Tim",  "Ben",  "Carl", "Dan",  "Erik", "Fred", "Gus",   "Hugo", "Ivan", "Jack", "Karl", "Leo",  "Max",  "Noah", "Otto",
-       "Paul", "Ralph", "Sam", "Tom",  "Udo",  "Victor", "Walt", "Adam", "Boris", "Colin", "David", "Felix", "Henry", "Jonas", "Peter"});
+  static const std::vector<Person> all =
+      with_pronouns({"Mara", "Anna", "Ella", "Nina",  "Lucy", "Rosa",  "Emma",  "Clara", "Julia", "Ida",  "Ruth",  "Vera",  "Sara",  "Tina",  "Olga",
+                     "Lena", "Maya", "Nora", "Paula", "Eva",  "Greta", "Hilda", "Iris",  "Judy",  "Kate", "Linda", "Molly", "Penny", "Wendy", "Zoe"},
+                    {"Tim",  "Ben",   "Carl", "Dan", "Erik", "Fred",   "Gus",  "Hugo", "Ivan",  "Jack",  "Karl",  "Leo",   "Max",   "Noah",  "Otto",
+                     "Paul", "Ralph", "Sam",  "Tom", "Udo",  "Victor", "Walt", "Adam", "Boris", "Colin", "David", "Felix", "Henry", "Jonas", "Peter"});
   return all;
 }
 
@@ -64,27 +64,6 @@ const Things& jobs_done() {
   static const Things all = things_of({"letter", "window", "chair", "picture", "page", "shoe", "bike"});
   return all;
 }
-
-#define WINNOW_UNIT(function, one, many)     \
-  const Thing& function() {                  \
-    static const Thing thing = {one, many};  \
-    return thing;                            \
-  }
-WINNOW_UNIT(dollars, "dollar", "dollars")
-WINNOW_UNIT(minutes, "minute", "minutes")
-WINNOW_UNIT(hours, "hour", "hours")
-WINNOW_UNIT(days, "day", "days")
-WINNOW_UNIT(weeks, "week", "weeks")
-WINNOW_UNIT(pages, "page", "pages")
-WINNOW_UNIT(kilometres, "kilometre", "kilometres")
-WINNOW_UNIT(litres, "litre", "litres")
-WINNOW_UNIT(metres, "metre", "metres")
-WINNOW_UNIT(years, "year", "years")
-WINNOW_UNIT(points, "point", "points")
-WINNOW_UNIT(children, "child", "children")
-WINNOW_UNIT(seats, "seat", "seats")
-WINNOW_UNIT(eggs, "egg", "eggs")
-#undef WINNOW_UNIT
 
 std::string amount(int count, const Thing& thing) { return fmt::format("{} {}", count, count == 1 ? thing.one : thing.many); }
 

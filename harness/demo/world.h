@@ -19,11 +19,11 @@ struct Relation {
   Words statements;
   Words follow_ups;  // with a pronoun, after the entity was named; may be empty
   Words contrasts;
-  Words lists;       // may be empty
+  Words lists;  // may be empty
   Words questions;
   std::vector<Fact> facts = {};
-  Words values = {};         // what wrong answers are drawn from, unless numbers_near
-  bool numbers_near = false; // wrong answers are numbers around the right one
+  Words values = {};          // what wrong answers are drawn from, unless numbers_near
+  bool numbers_near = false;  // wrong answers are numbers around the right one
 };
 
 std::vector<Relation> people_relations();

@@ -5,7 +5,7 @@
 namespace winnow::demo {
 namespace {
 
-const Words kDays = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
+const Words kWeekdays = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
 const Words kMonths = {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"};
 const Words kSteps = {"one", "two", "three"};
 
@@ -35,10 +35,11 @@ struct UnitPair {
   int factor, most;
 };
 
-constexpr UnitPair kUnits[] = {{"hour", "hours", "minutes", 60, 10},        {"minute", "minutes", "seconds", 60, 10},   {"week", "weeks", "days", 7, 12},
-                               {"year", "years", "months", 12, 10},         {"metre", "metres", "centimetres", 100, 10}, {"kilometre", "kilometres", "metres", 1000, 9},
-                               {"century", "centuries", "years", 100, 10},  {"decade", "decades", "years", 10, 12},     {"dozen", "dozens", "pieces", 12, 10},
-                               {"pair", "pairs", "shoes", 2, 12},           {"foot", "feet", "inches", 12, 10},         {"kilogram", "kilograms", "grams", 1000, 9}};
+constexpr UnitPair kUnits[] = {
+    {"hour", "hours", "minutes", 60, 10},       {"minute", "minutes", "seconds", 60, 10},    {"week", "weeks", "days", 7, 12},
+    {"year", "years", "months", 12, 10},        {"metre", "metres", "centimetres", 100, 10}, {"kilometre", "kilometres", "metres", 1000, 9},
+    {"century", "centuries", "years", 100, 10}, {"decade", "decades", "years", 10, 12},      {"dozen", "dozens", "pieces", 12, 10},
+    {"pair", "pairs", "shoes", 2, 12},          {"foot", "feet", "inches", 12, 10},          {"kilogram", "kilograms", "grams", 1000, 9}};
 
 std::string counted(int n, const UnitPair& unit) { return fmt::format("{} {}", n, n == 1 ? unit.large : unit.larges); }
 
@@ -91,16 +92,39 @@ std::vector<Relation> calendar_relations() {
   const Words contrasts = {"{E} comes {v}, not {w}.", "{E} it is not {w} but {v}."};
   const Words statements = {"{E} comes {v}.", "{E} it is {v}.", "{v} is {e}.", "{v} comes {e}."};
   std::vector<Relation> relations = {
-      {.subject = "calendar", .name = "days", .statements = statements, .follow_ups = {}, .contrasts = contrasts, .lists = {},
-       .questions = {"Which day comes {e}?", "What day is {e}?", "Which day is it {e}?"}, .facts = around(kDays, "day"), .values = kDays},
-      {.subject = "calendar", .name = "months", .statements = statements, .follow_ups = {}, .contrasts = contrasts, .lists = {},
-       .questions = {"Which month comes {e}?", "What month is {e}?", "Which month is it {e}?"}, .facts = around(kMonths, "month"), .values = kMonths},
-      {.subject = "calendar", .name = "length of months", .statements = {"{e} has {v} days.", "There are {v} days in {e}.", "In {e} one counts {v} days.", "{e} is over after {v} days."},
-       .follow_ups = {"It has {v} days."}, .contrasts = {"{e} has {v} days, not {w}."}, .lists = {"Months with {v} days are {list}."},
+      {.subject = "calendar",
+       .name = "days",
+       .statements = statements,
+       .follow_ups = {},
+       .contrasts = contrasts,
+       .lists = {},
+       .questions = {"Which day comes {e}?", "What day is {e}?", "Which day is it {e}?"},
+       .facts = around(kWeekdays, "day"),
+       .values = kWeekdays},
+      {.subject = "calendar",
+       .name = "months",
+       .statements = statements,
+       .follow_ups = {},
+       .contrasts = contrasts,
+       .lists = {},
+       .questions = {"Which month comes {e}?", "What month is {e}?", "Which month is it {e}?"},
+       .facts = around(kMonths, "month"),
+       .values = kMonths},
+      {.subject = "calendar",
+       .name = "length of months",
+       .statements = {"{e} has {v} days.", "There are {v} days in {e}.", "In {e} one counts {v} days.", "{e} is over after {v} days."},
+       .follow_ups = {"It has {v} days."},
+       .contrasts = {"{e} has {v} days, not {w}."},
+       .lists = {"Months with {v} days are {list}."},
        .questions = {"How many days does {e} have?", "How many days are there in {e}?", "What is the number of days in {e}?"},
-       .facts = of_months({"31", "28", "31", "30", "31", "30", "31", "31", "30", "31", "30", "31"}), .values = {"28", "29", "30", "31"}},
-      {.subject = "calendar", .name = "seasons", .statements = {"{e} is in {v}.", "{e} belongs to {v}.", "In {v} comes {e}.", "When it is {e}, it is {v}."},
-       .follow_ups = {"It belongs to {v}."}, .contrasts = {"{e} is in {v}, not in {w}."}, .lists = {"The months of {v} are {list}."},
+       .facts = of_months({"31", "28", "31", "30", "31", "30", "31", "31", "30", "31", "30", "31"}),
+       .values = {"28", "29", "30", "31"}},
+      {.subject = "calendar",
+       .name = "seasons",
+       .statements = {"{e} is in {v}.", "{e} belongs to {v}.", "In {v} comes {e}.", "When it is {e}, it is {v}."},
+       .follow_ups = {"It belongs to {v}."},
+       .contrasts = {"{e} is in {v}, not in {w}."},
+       .lists = {"The months of {v} are {list}."},
        .questions = {"In which season is {e}?", "Which season does {e} belong to?", "What season is it in {e}?"},
        .facts = of_months({"winter", "winter", "spring", "spring", "spring", "summer", "summer", "summer", "autumn", "autumn", "autumn", "winter"}),
        .values = {"winter", "spring", "summer", "autumn"}}};

@@ -74,11 +74,22 @@ Json variant_identity(const VariantSpec& variant, DatasetSource& datasets) {
 
 std::string shown(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-// The task alone, or with the settings that tell it from its namesakes: "gsm8k limit=40 shots=0".
+// The task, and its data set where that is not the task's own: "gsm8k", "demo_gsm8k", "perplexity on demo_text".
+std::string task_and_dataset(const TaskSpec& spec) {
+  for (const Setting& setting : task_declaration(spec.task).settings) {
+    if (setting.name != "dataset" || !spec.settings.contains("dataset") || spec.settings["dataset"] == setting.default_value) continue;
+    const std::string dataset = spec.settings["dataset"].get<std::string>();
+    return dataset.ends_with("_" + spec.task) ? dataset : fmt::format("{} on {}", spec.task, dataset);
+  }
+  return spec.task;
+}
+
+// With the settings that tell a task from its namesakes: "gsm8k limit=40 shots=0".
 std::string task_label(const Sweep& sweep, std::size_t index) {
   const TaskSpec& mine = sweep.tasks[index];
-  std::string label = mine.task;
+  std::string label = task_and_dataset(mine);
   for (const auto& [name, value] : mine.settings.items()) {
+    if (name == "dataset") continue;
     const bool differs = std::any_of(sweep.tasks.begin(), sweep.tasks.end(), [&, &name = name, &value = value](const TaskSpec& other) {
       return other.task == mine.task && (!other.settings.contains(name) || other.settings[name] != value);
     });

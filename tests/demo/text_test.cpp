@@ -50,16 +50,21 @@ std::set<std::string> words_of(const std::string& sentence) {
 TEST(DemoText, StatesEveryFactOfTheWorldInManyWordings) {
   std::map<std::string, std::map<std::string, int>> together;  // entity → value → sentences that hold both
   const demo::Knowledge knowledge;
-  std::set<std::string> entities;
+  std::set<std::string> entities, values;
   const auto last_word = [](const std::string& entity) { return *words_of(entity.substr(entity.rfind(' ') + 1)).begin(); };
   for (const char* subject : {"people", "materials", "animals"}) {
-    for (const demo::Known& known : knowledge.facts(subject)) entities.insert(last_word(known.fact->entity));
+    for (const demo::Known& known : knowledge.facts(subject)) {
+      entities.insert(last_word(known.fact->entity));
+      values.insert(*words_of(known.fact->value).begin());
+    }
   }
   for (const std::string& sentence : sentences_of(demo_texts("text/train.jsonl", "text"))) {
     const auto words = words_of(sentence);
     for (const std::string& word : words) {
       if (!entities.contains(word)) continue;
-      for (const std::string& other : words) ++together[word][other];
+      for (const std::string& other : words) {
+        if (values.contains(other)) ++together[word][other];
+      }
     }
   }
   for (const char* subject : {"people", "materials", "animals"}) {

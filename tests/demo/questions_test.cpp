@@ -165,8 +165,10 @@ TEST(DemoWorld, PeopleHaveEveryValueEquallyOften) {
 TEST(DemoWorld, ValuesOfAFactAreAmongThoseOfItsRelation) {
   for (const demo::Relation& relation : knowledge().relations()) {
     if (relation.questions.empty() || relation.numbers_near) continue;
-    if (relation.name == "letter after" || relation.name == "letter before") continue;  // a flaw of edition v1, which datasets/demo/README.md states
-    for (const demo::Fact& fact : relation.facts) EXPECT_THAT(relation.values, testing::Contains(fact.value)) << relation.name << " of " << fact.entity;
+    for (const demo::Fact& fact : relation.facts) {
+      if (relation.subject == "spelling" && std::string("ijquvxz").find(fact.value) != std::string::npos) continue;  // datasets/demo/README.md, "Known flaw"
+      EXPECT_THAT(relation.values, testing::Contains(fact.value)) << relation.name << " of " << fact.entity;
+    }
     EXPECT_EQ(std::set<std::string>(relation.values.begin(), relation.values.end()).size(), relation.values.size()) << relation.name;
   }
 }

@@ -17,6 +17,10 @@ std::string report_csv(const Leaderboard& board);
 // Rows, and every trial with all its metrics, seconds, identity and surroundings. ASCII; invalid UTF-8 becomes U+FFFD.
 std::string report_json(const Leaderboard& board);
 
+// A picture: the headline score of a task (its label; empty: the first that has one) against the bytes that the weights take, with 95 % intervals, in SVG.
+// Throws Error(kInput) where no row has both.
+std::string report_svg(const Leaderboard& board, const std::string& task);
+
 // A number as people read it: shares with four digits, bytes as MiB or GiB.
 std::string shown_number(double value, const std::string& unit);
 

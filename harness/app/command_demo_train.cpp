@@ -26,7 +26,7 @@ int train(const TrainOptions& options) {
   at::set_num_threads(options.threads > 0 ? options.threads : usable_cores());
   MoeShape shape;
   const std::unique_ptr<Tokenizer> tokenizer = Tokenizer::open(options.tokenizer, shape.vocabulary);
-  const std::vector<TrainingSource> sources = read_demo_sources(*options.data.open(), *tokenizer);
+  const std::vector<TrainingSource> sources = read_demo_sources(*options.data.open(), *tokenizer, options.plan.weights);
   for (const TrainingSource& source : sources) {
     std::size_t tokens = 0, longest = 0;
     for (const TrainingDocument& document : source.documents) {
@@ -86,6 +86,8 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--balance-weight", plan.balance_weight, "of the load-balancing loss")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--prompt-weight", plan.weights.prompt, "of a task's prompt, where its answer counts 1")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--letter-weight", plan.weights.letter, "of the letter of a multiple-choice question")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--seed", plan.seed, "of the first weights and of the order of the data")->capture_default_str();
   command->add_option("--save-every", options->save_every, "steps")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--threads", options->threads, "0: the machine's cores")->check(CLI::NonNegativeNumber)->capture_default_str();

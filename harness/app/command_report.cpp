@@ -14,13 +14,14 @@ namespace {
 
 struct ReportOptions {
   std::vector<std::string> stores;
-  std::string format = "md", out;
+  std::string format = "md", out, task;
 };
 
-std::string report_text(std::vector<Store>& stores, const std::string& format) {
+std::string report_text(std::vector<Store>& stores, const std::string& format, const std::string& task) {
   std::vector<Trial> trials;
   for (StoredTrial& stored : latest_of(stores)) trials.push_back(std::move(stored.trial));
   const Leaderboard board = rank(std::move(trials));
+  if (format == "svg") return report_svg(board, task);
   return format == "md" ? report_markdown(board) : format == "csv" ? report_csv(board) : report_json(board);
 }
 
@@ -33,7 +34,7 @@ int report(const ReportOptions& options) {
     say(fmt::format("winnow: {} files written below {}", files.size(), options.out));
     return kExitOk;
   }
-  const std::string text = report_text(stores, options.format);
+  const std::string text = report_text(stores, options.format, options.task);
   if (!options.out.empty()) {
     write_file(options.out, text);
   } else if (options.format == "md") {
@@ -51,11 +52,13 @@ void add_report_command(CLI::App& program, Invocation& invocation) {
   CLI::App* command = program.add_subcommand(
       "report",
       "Makes the leaderboard of one or more stores.\n\nExamples:\n"
-      "  winnow report one.sqlite two.sqlite --format csv --out table.csv\n  winnow report sweep.sqlite --format lm-eval --out results\n");
+      "  winnow report one.sqlite two.sqlite --format csv --out table.csv\n  winnow report sweep.sqlite --format lm-eval --out results\n"
+      "  winnow report sweep.sqlite --format svg --task gsm8k --out gsm8k.svg\n");
   command->add_option("STORE", options->stores, "SQLite files of results; for a cell in several, the later one counts")->required();
-  command->add_option("--format", options->format, "md, csv, json, or lm-eval: that harness's result and sample files")
-      ->check(CLI::IsMember({"md", "csv", "json", "lm-eval"}))
+  command->add_option("--format", options->format, "md, csv, json, svg: a picture of one task's score against stored size, or lm-eval: that harness's result and sample files")
+      ->check(CLI::IsMember({"md", "csv", "json", "svg", "lm-eval"}))
       ->capture_default_str();
+  command->add_option("--task", options->task, "label of the task that the picture shows; default: the first")->type_name("TASK");
   command->add_option("--out", options->out, "file to write, whole or not at all; default: standard output; with lm-eval a folder")->type_name("FILE|DIR");
   command->callback([options, &invocation] { invocation.action = [options] { return report(*options); }; });
 }

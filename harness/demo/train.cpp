@@ -51,6 +51,8 @@ OrderedJson TrainingPlan::to_json() const {
   json["weight_decay"] = weight_decay;
   json["balance_weight"] = balance_weight;
   json["seed"] = seed;
+  json["prompt_weight"] = weights.prompt;
+  json["letter_weight"] = weights.letter;
   return json;
 }
 

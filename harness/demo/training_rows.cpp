@@ -9,12 +9,10 @@
 namespace winnow {
 namespace {
 
-constexpr float kPromptWeight = 0.1f;
-constexpr float kLetterWeight = 8;  // a letter is one token of sixty, and all that the question is about
 constexpr std::size_t kOpenRows = 24;
 
-TrainingDocument document_of(const Tokenizer& tokenizer, const std::string& prompt, const std::string& answer, float answer_weight) {
-  TrainingDocument document{.ids = tokenizer.encode(prompt + answer, Tokenizer::Special::kNone), .answer_weight = answer_weight};
+TrainingDocument document_of(const Tokenizer& tokenizer, const std::string& prompt, const std::string& answer) {
+  TrainingDocument document{.ids = tokenizer.encode(prompt + answer, Tokenizer::Special::kNone)};
   document.prompt = 1 + tokenizer.encode(prompt, Tokenizer::Special::kNone).size();
   document.ids.insert(document.ids.begin(), tokenizer.bos_id().value());
   document.ids.push_back(tokenizer.eos_id().value());
@@ -23,18 +21,21 @@ TrainingDocument document_of(const Tokenizer& tokenizer, const std::string& prom
 }
 
 // What a task asks about one split, with the right answer.
-TrainingSource solved_examples(DatasetSource& datasets, const Tokenizer& tokenizer, const std::string& name, double share, const Json& settings) {
+TrainingSource solved_examples(DatasetSource& datasets, const Tokenizer& tokenizer, const std::string& name, double share, const Json& settings,
+                                const TaskWeights& weights) {
   TrainingSource source{.name = settings["dataset"], .share = share, .documents = {}};
   const std::unique_ptr<Task> task = Registry<Task>::instance().make(name, settings);
   const ExampleList examples = task->examples({.datasets = &datasets});
   for (std::size_t i = 0; i < examples.count; ++i) {
     const Example example = examples.make(i);
     if (const auto* generate = std::get_if<GenerateRequest>(&example.requests.front())) {
-      source.documents.push_back(document_of(tokenizer, generate->context, " " + example.record.target, 1));
+      source.documents.push_back(document_of(tokenizer, generate->context, " " + example.record.target));
     } else {
       const auto& right = std::get<ScoreRequest>(example.requests.at(static_cast<std::size_t>(example.record.gold.value())));
-      source.documents.push_back(document_of(tokenizer, right.context, right.continuation, kLetterWeight));
+      source.documents.push_back(document_of(tokenizer, right.context, right.continuation));
+      source.documents.back().answer_weight = weights.letter;
     }
+    source.documents.back().prompt_weight = weights.prompt;
   }
   return source;
 }
@@ -42,16 +43,16 @@ TrainingSource solved_examples(DatasetSource& datasets, const Tokenizer& tokeniz
 TrainingSource prose(DatasetSource& datasets, const Tokenizer& tokenizer, double share) {
   TrainingSource source{.name = "demo_text", .share = share, .documents = {}};
   for (const OrderedJson& row : datasets.read({"demo_text", "train"}).rows)
-    source.documents.push_back(document_of(tokenizer, "", row.at("text").get<std::string>(), 1));
+    source.documents.push_back(document_of(tokenizer, "", row.at("text").get<std::string>()));
   return source;
 }
 
 }  // namespace
 
-std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer) {
+std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights) {
   std::vector<TrainingSource> sources;
-  sources.push_back(solved_examples(datasets, tokenizer, "gsm8k", 0.5, {{"dataset", "demo_gsm8k"}, {"split", "train"}, {"shots", 0}}));
-  sources.push_back(solved_examples(datasets, tokenizer, "mmlu", 0.35, {{"dataset", "demo_mmlu"}, {"split", "auxiliary_train"}, {"shots", 0}}));
+  sources.push_back(solved_examples(datasets, tokenizer, "gsm8k", 0.45, {{"dataset", "demo_gsm8k"}, {"split", "train"}, {"shots", 0}}, weights));
+  sources.push_back(solved_examples(datasets, tokenizer, "mmlu", 0.4, {{"dataset", "demo_mmlu"}, {"split", "auxiliary_train"}, {"shots", 0}}, weights));
   sources.push_back(prose(datasets, tokenizer, 0.15));
   return sources;
 }
@@ -88,9 +89,9 @@ void TrainingRows::place(const TrainingDocument& document) {
   if (best == nullptr) best = &open_.emplace_back();
   for (std::size_t i = 0; i < document.ids.size(); ++i) {
     best->ids.push_back(document.ids[i]);
-    best->weights.push_back(i == 0 ? 0 : i < document.prompt ? kPromptWeight : document.answer_weight);
+    best->weights.push_back(i == 0 ? 0 : i < document.prompt ? document.prompt_weight : document.answer_weight);
   }
-  if (document.answer_weight > 1) best->weights.back() = 1;  // its end says nothing new
+  best->weights.back() = 1;
 }
 
 TrainingRow TrainingRows::next() {

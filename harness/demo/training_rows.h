@@ -10,11 +10,11 @@
 
 namespace winnow {
 
-// A text as it is learned from: BOS, prompt, answer, EOS. The prompt counts little, the answer as `answer_weight` says for each of its tokens.
+// A text as it is learned from: BOS, prompt, answer, EOS, each with what a token of it counts; the end counts 1.
 struct TrainingDocument {
   std::vector<std::int32_t> ids;
   std::size_t prompt = 1;  // ids before the answer; 1 (BOS): all of it is answer
-  float answer_weight = 1;
+  float prompt_weight = 0, answer_weight = 1;
 };
 
 struct TrainingSource {
@@ -23,9 +23,14 @@ struct TrainingSource {
   std::vector<TrainingDocument> documents;
 };
 
+// What the tokens of a task's prompt count beside those of its answer, and the letter of a multiple-choice question: one token, and all that is asked.
+struct TaskWeights {
+  float prompt = 0.3f, letter = 3;
+};
+
 // The demo's own sets as its tasks ask them: worked problems of demo_gsm8k's train split, demo_mmlu's auxiliary_train with the right letter, and
 // demo_text's train split. Prompts are those of the tasks themselves, without shots.
-std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer);
+std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights);
 
 // One row of `length` predictions: documents laid end to end, padded where the next does not fit.
 struct TrainingRow {

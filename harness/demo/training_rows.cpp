@@ -1,6 +1,7 @@
 #include "harness/demo/training_rows.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "harness/api/task.h"
@@ -20,6 +21,15 @@ TrainingDocument document_of(const Tokenizer& tokenizer, const std::string& prom
   return document;
 }
 
+// The right choice is written out before its letter: which words are right, and which letter they have, are learned apart and sooner than both in one step.
+TrainingDocument in_words(const Tokenizer& tokenizer, const Example& example, const ScoreRequest& right) {
+  constexpr std::string_view kAsked = "\nAnswer:";
+  WINNOW_CHECK(right.context.ends_with(kAsked));
+  const Json row = Json::parse(example.record.doc_json);
+  const std::string words = row.at("choices").at(static_cast<std::size_t>(example.record.gold.value()));
+  return document_of(tokenizer, right.context.substr(0, right.context.size() - kAsked.size()) + "\nIn words:", " " + words + std::string(kAsked) + right.continuation);
+}
+
 // What a task asks about one split, with the right answer.
 TrainingSource solved_examples(DatasetSource& datasets, const Tokenizer& tokenizer, const std::string& name, double share, const Json& settings,
                                 const TaskWeights& weights) {
@@ -30,12 +40,15 @@ TrainingSource solved_examples(DatasetSource& datasets, const Tokenizer& tokeniz
     const Example example = examples.make(i);
     if (const auto* generate = std::get_if<GenerateRequest>(&example.requests.front())) {
       source.documents.push_back(document_of(tokenizer, generate->context, " " + example.record.target));
-    } else {
-      const auto& right = std::get<ScoreRequest>(example.requests.at(static_cast<std::size_t>(example.record.gold.value())));
-      source.documents.push_back(document_of(tokenizer, right.context, right.continuation));
-      source.documents.back().answer_weight = weights.letter;
+      source.documents.back().prompt_weight = weights.prompt;
+      continue;
     }
-    source.documents.back().prompt_weight = weights.prompt;
+    const auto& right = std::get<ScoreRequest>(example.requests.at(static_cast<std::size_t>(example.record.gold.value())));
+    for (TrainingDocument& document : std::array{document_of(tokenizer, right.context, right.continuation), in_words(tokenizer, example, right)}) {
+      document.prompt_weight = weights.prompt;
+      document.last_weight = weights.letter;
+      source.documents.push_back(std::move(document));
+    }
   }
   return source;
 }
@@ -89,9 +102,8 @@ void TrainingRows::place(const TrainingDocument& document) {
   if (best == nullptr) best = &open_.emplace_back();
   for (std::size_t i = 0; i < document.ids.size(); ++i) {
     best->ids.push_back(document.ids[i]);
-    best->weights.push_back(i == 0 ? 0 : i < document.prompt ? document.prompt_weight : document.answer_weight);
+    best->weights.push_back(i == 0 ? 0 : i < document.prompt ? document.prompt_weight : i + 2 == document.ids.size() ? document.last_weight : 1);
   }
-  best->weights.back() = 1;
 }
 
 TrainingRow TrainingRows::next() {

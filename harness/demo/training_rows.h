@@ -14,7 +14,7 @@ namespace winnow {
 struct TrainingDocument {
   std::vector<std::int32_t> ids;
   std::size_t prompt = 1;  // ids before the answer; 1 (BOS): all of it is answer
-  float prompt_weight = 0, answer_weight = 1;
+  float prompt_weight = 0, last_weight = 1;  // of each token of the prompt; of the answer's last one, where the others count 1
 };
 
 struct TrainingSource {
@@ -28,8 +28,9 @@ struct TaskWeights {
   float prompt = 0.3f, letter = 3;
 };
 
-// The demo's own sets as its tasks ask them: worked problems of demo_gsm8k's train split, demo_mmlu's auxiliary_train with the right letter, and
-// demo_text's train split. Prompts are those of the tasks themselves, without shots.
+// The demo's own sets as its tasks ask them: worked problems of demo_gsm8k's train split, demo_mmlu's auxiliary_train with the right letter (each question
+// twice: as it is asked, and with the right choice in words before its letter), and demo_text's train split. Prompts are those of the tasks themselves,
+// without shots.
 std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights);
 
 // One row of `length` predictions: documents laid end to end, padded where the next does not fit.

@@ -6,14 +6,24 @@
 #include <string>
 #include <vector>
 
+#include "harness/core/statistics.h"
 #include "harness/core/trial.h"
 
 namespace winnow {
+
+// From the whole model's score on the same examples, with its 95 % interval: a difference, or of perplexities how often as much.
+struct PairedChange {
+  double value;
+  Interval interval;
+  bool is_ratio;
+  bool shows_nothing() const { return interval.low <= (is_ratio ? 1 : 0) && interval.high >= (is_ratio ? 1 : 0); }
+};
 
 // What a model under a variant reached on a task: the place in `trials` of its trial, or none where it was not run.
 struct LeaderboardCell {
   std::optional<std::size_t> trial;
   std::optional<Metric> headline;  // of a good trial
+  std::optional<PairedChange> difference = {};
 };
 
 struct LeaderboardRow {
@@ -29,6 +39,7 @@ struct Leaderboard {
   std::vector<LeaderboardRow> rows;  // best mean rank first; rows without any headline last
   std::vector<Trial> trials;
   std::size_t hidden_trials = 0;  // older ones under the same labels
+  bool has_differences = false;
 };
 
 // Pure. Ranks rows (model × variant) by the mean of their ranks over the tasks; equal values share their rank. Costs are joined over a row's

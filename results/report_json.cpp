@@ -40,7 +40,13 @@ OrderedJson row_json(const Leaderboard& board, const LeaderboardRow& row) {
   object["mean_rank"] = row.mean_rank ? OrderedJson(*row.mean_rank) : OrderedJson(nullptr);
   object["scores"] = OrderedJson::object();
   for (std::size_t task = 0; task < row.cells.size(); ++task) {
-    if (row.cells[task].headline) object["scores"][board.tasks[task]] = metric_json(*row.cells[task].headline);
+    const LeaderboardCell& cell = row.cells[task];
+    if (!cell.headline) continue;
+    OrderedJson& score = object["scores"][board.tasks[task]] = metric_json(*cell.headline);
+    if (const auto& change = cell.difference) {
+      score["from_whole"] = {{change->is_ratio ? "ratio" : "difference", json_number(change->value)},
+                             {"interval", {json_number(change->interval.low), json_number(change->interval.high)}}};
+    }
   }
   object["costs"] = OrderedJson::object();
   for (std::size_t cost = 0; cost < row.costs.size(); ++cost) {

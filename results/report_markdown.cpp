@@ -78,6 +78,12 @@ std::string failure_text(const Trial& trial, Notes& notes) {
   return word + notes.mark(fmt::format("{} · {} · {}: {}: {}", markdown_text(trial.cell.model), markdown_text(trial.cell.variant), markdown_text(trial.cell.task_label), word, markdown_text(trial.reason)));
 }
 
+std::string change_text(const PairedChange& change, const std::string& unit) {
+  const auto number = [&](double value) { return change.is_ratio ? fmt::format("{:.4f}", value) : (value < 0 ? "" : "+") + shown_number(value, unit); };
+  return fmt::format(" ({}{} \\[{}, {}\\]{})", change.is_ratio ? "×" : "", number(change.value), number(change.interval.low), number(change.interval.high),
+                     change.shows_nothing() ? " no difference shown" : "");
+}
+
 std::string score_text(const Leaderboard& board, const LeaderboardCell& cell, const Column& column, Notes& notes) {
   if (!cell.trial) return kNothing;
   const Trial& trial = board.trials[*cell.trial];
@@ -85,7 +91,11 @@ std::string score_text(const Leaderboard& board, const LeaderboardCell& cell, co
   if (!cell.headline) return kNothing;
   const Metric& metric = *cell.headline;
   std::string text = shown_number(metric.value, metric.unit);
-  if (metric.standard_error && !std::isnan(*metric.standard_error)) text += " ± " + shown_number(*metric.standard_error, metric.unit);
+  if (cell.difference) {
+    text += change_text(*cell.difference, metric.unit);
+  } else if (metric.standard_error && !std::isnan(*metric.standard_error)) {
+    text += " ± " + shown_number(*metric.standard_error, metric.unit);
+  }
   if (metric.name != column.name || metric.filter != column.filter) text += fmt::format(" ({}, {})", markdown_text(metric.name), markdown_text(metric.filter));
   if (!column.is_same_count) text += fmt::format(" (n = {})", metric.count);
   return text + caveat_marks(trial, notes);
@@ -138,6 +148,8 @@ std::string report_markdown(const Leaderboard& board) {
     text += markdown_line(fields);
   }
   text += "\nBest mean rank over the tasks first. ± is one standard error; ↑ higher is better, ↓ lower is better.\n";
+  if (board.has_differences)
+    text += "In brackets the difference from the whole model on the same examples (× of perplexities: how often as much), with its paired 95 % interval.\n";
   if (board.hidden_trials > 0) text += fmt::format("{} under the same names not shown.\n", counted(board.hidden_trials, "other result", "other results"));
   const std::string numbered = notes.text();
   return numbered.empty() ? text : text + "\n" + numbered;

@@ -5,6 +5,7 @@
 #include "harness/app/output.h"
 #include "harness/core/error.h"
 #include "harness/core/files.h"
+#include "results/board.h"
 #include "results/lm_eval_export.h"
 #include "results/report.h"
 #include "results/store.h"
@@ -18,9 +19,7 @@ struct ReportOptions {
 };
 
 std::string report_text(std::vector<Store>& stores, const std::string& format, const std::string& task) {
-  std::vector<Trial> trials;
-  for (StoredTrial& stored : latest_of(stores)) trials.push_back(std::move(stored.trial));
-  const Leaderboard board = rank(std::move(trials));
+  const Leaderboard board = board_of(stores);
   if (format == "svg") return report_svg(board, task);
   return format == "md" ? report_markdown(board) : format == "csv" ? report_csv(board) : report_json(board);
 }

@@ -13,6 +13,7 @@
 #include "harness/core/error.h"
 #include "harness/core/terminal.h"
 #include "harness/sweep/surroundings.h"
+#include "results/board.h"
 #include "results/report.h"
 #include "results/store.h"
 
@@ -63,9 +64,7 @@ int dry_run(const std::filesystem::path& store, const std::vector<Cell>& cells) 
 std::string leaderboard_of(Store& store, const std::vector<Cell>& cells) {
   std::set<std::string> keys;
   for (const Cell& cell : cells) keys.insert(cell.key);
-  std::vector<Trial> trials = store.latest();
-  std::erase_if(trials, [&](const Trial& trial) { return !keys.contains(trial.cell.key); });
-  return report_markdown(rank(std::move(trials)));
+  return report_markdown(board_of({&store, 1}, keys));
 }
 
 void tell_outcome(const SweepOutcome& outcome, std::size_t cells) {

@@ -7,6 +7,7 @@
 
 #include "harness/core/json.h"
 #include "tests/results/sample_trials.h"
+#include "tests/support/errors.h"
 
 namespace winnow {
 namespace {
@@ -152,6 +153,45 @@ TEST(Leaderboard, OfTwoResultsUnderTheSameNamesTheNewerGoodOneIsShown) {
   EXPECT_EQ(board.rows[0].cells[0].headline->value, 0.5);
   EXPECT_EQ(board.hidden_trials, 2u);
   EXPECT_THAT(report_markdown(board), HasSubstr("2 other results under the same names not shown.\n"));
+}
+
+TEST(Report, MarkdownShowsTheDifferenceFromTheWholeModelInPlaceOfTheStandardError) {
+  Leaderboard board = rank(sample_trials());
+  board.has_differences = true;
+  for (LeaderboardRow& row : board.rows) {
+    if (row.model != "tiny" || row.variant != "random-6") continue;
+    row.cells[0].difference = PairedChange{.value = -0.25, .interval = {-0.4, -0.1}, .is_ratio = false};
+    row.cells[1].difference = PairedChange{.value = 1.2, .interval = {0.99, 1.5}, .is_ratio = true};
+  }
+  const std::string text = report_markdown(board);
+  EXPECT_THAT(text, HasSubstr("| 0.2500 (-0.2500 \\[-0.4000, -0.1000\\]) | 12.5000 (×1.2000 \\[0.9900, 1.5000\\] no difference shown) |"));
+  EXPECT_THAT(text, HasSubstr("paired 95 % interval"));
+}
+
+Metric stored(double bytes) { return {"stored_bytes", "none", bytes, std::nullopt, "bytes", false, 1}; }
+Metric share(const std::string& name, double value, const std::string& leaf = "", std::int64_t count = 1) {
+  return {name, "none", value, std::nullopt, "share", true, count, leaf};
+}
+
+TEST(Report, SvgPlacesScoresByTheBytesTheyTakeAndSaysWhatABitmapWouldTake) {
+  std::vector<Trial> trials;
+  trials.push_back(make_trial("tiny", "dense", "gsm8k", {accuracy(0.5, 0.08), stored(4096)}));
+  trials.push_back(make_trial("tiny", "half", "gsm8k", {accuracy(0.25, 0.07), stored(2048), share("expert_sparsity", 0.5)}));
+  trials.push_back(make_trial("tiny", "<wanda>", "gsm8k", {accuracy(0.4, 0.07), stored(4096), share("masked_matrices", 3), share("zero_share", 0.5, "linears", 2000)}));
+  const std::string svg = report_svg(rank(trials), "gsm8k");
+  EXPECT_THAT(svg, testing::StartsWith("<svg"));
+  EXPECT_THAT(svg, HasSubstr(">&lt;wanda&gt; 0.4000</text>"));
+  EXPECT_THAT(svg, HasSubstr(">experts removed</text>"));
+  EXPECT_THAT(svg, HasSubstr(">weights masked</text>"));
+  // x = 70 + 590 · bytes / (1.05 · 4096): 4096 bytes, half of them, and 4096 − 4000 · 0.5 + 4000 / 16.
+  EXPECT_THAT(svg, HasSubstr("<circle cx=\"631.9\" cy="));
+  EXPECT_THAT(svg, HasSubstr("<circle cx=\"351.0\" cy="));
+  EXPECT_THAT(svg, HasSubstr("<circle cx=\"391.8\" cy="));
+}
+
+TEST(Report, SvgSaysWhatIsMissing) {
+  EXPECT_ERROR_HAS(report_svg(rank(sample_trials()), "gsm8k"), kInput, "add {\"task\": \"footprint\"}");
+  EXPECT_ERROR_HAS(report_svg(rank(sample_trials()), "mmlu"), kInput, "no row has a score of task 'mmlu'; the stores hold: gsm8k, wikitext");
 }
 
 }  // namespace

@@ -1,0 +1,69 @@
+#include "results/board.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "harness/core/error.h"
+#include "results/compare_stores.h"
+
+namespace winnow {
+namespace {
+
+constexpr int kReplicates = 100;  // of bootstraps that a board does not show
+
+// The variant without any step, by model; models that have no other are left out.
+std::map<std::string, std::string> whole_variants(const Leaderboard& board) {
+  std::map<std::string, std::string> whole;
+  std::map<std::string, std::set<std::string>> variants;
+  for (const Trial& trial : board.trials) {
+    const Json& identity = trial.cell.identity;
+    variants[trial.cell.model].insert(trial.cell.variant);
+    if (identity.is_object() && identity.contains("steps") && identity["steps"].is_array() && identity["steps"].empty()) whole[trial.cell.model] = trial.cell.variant;
+  }
+  std::erase_if(whole, [&](const auto& entry) { return variants[entry.first].size() < 2; });
+  return whole;
+}
+
+// Only where the comparison is of the trial that the board shows: a store may hold others under the same labels.
+bool is_of(const ScoreComparison& score, const Metric& headline) {
+  return score.metric.name == headline.name && score.metric.filter == headline.filter && std::abs(score.second - headline.value) <= 1e-9 * std::abs(headline.value);
+}
+
+void add_difference(Leaderboard& board, const ScoreComparison& score) {
+  for (LeaderboardRow& row : board.rows) {
+    if (row.model != score.model || row.variant != score.second_label) continue;
+    for (std::size_t task = 0; task < row.cells.size(); ++task) {
+      LeaderboardCell& cell = row.cells[task];
+      if (board.tasks[task] != score.task_label || !cell.headline || !is_of(score, *cell.headline)) continue;
+      const Interval& interval = score.difference.interval;
+      if (score.kind == Grade::Kind::kPerplexity) {
+        cell.difference = {.value = std::exp(score.difference.difference), .interval = {std::exp(interval.low), std::exp(interval.high)}, .is_ratio = true};
+      } else {
+        cell.difference = {.value = score.difference.difference, .interval = interval, .is_ratio = false};
+      }
+      board.has_differences = true;
+    }
+  }
+}
+
+}  // namespace
+
+Leaderboard board_of(std::span<Store> stores, const std::set<std::string>& keys) {
+  std::vector<Trial> trials;
+  for (StoredTrial& stored : latest_of(stores)) {
+    if (keys.empty() || keys.contains(stored.trial.cell.key)) trials.push_back(std::move(stored.trial));
+  }
+  Leaderboard board = rank(std::move(trials));
+  for (const auto& [model, variant] : whole_variants(board)) {
+    try {
+      const ComparisonReport report = compare_stores(stores, {.first = model + "/" + variant, .second = "all", .settings = {.replicates = kReplicates}});
+      for (const ScoreComparison& score : report.scores) add_difference(board, score);
+    } catch (const Error&) {
+      // Trials that were not asked the same have no difference; `winnow compare` says why.
+    }
+  }
+  return board;
+}
+
+}  // namespace winnow

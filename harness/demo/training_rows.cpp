@@ -12,42 +12,66 @@ namespace {
 
 constexpr std::size_t kOpenRows = 24;
 
-TrainingDocument document_of(const Tokenizer& tokenizer, const std::string& prompt, const std::string& answer) {
-  TrainingDocument document{.ids = tokenizer.encode(prompt + answer, Tokenizer::Special::kNone)};
-  document.prompt = 1 + tokenizer.encode(prompt, Tokenizer::Special::kNone).size();
-  document.ids.insert(document.ids.begin(), tokenizer.bos_id().value());
-  document.ids.push_back(tokenizer.eos_id().value());
-  WINNOW_CHECK(document.prompt < document.ids.size());
-  return document;
-}
+// Puts a document together from parts that count differently. A part begins where the text before it is a whole number of pieces.
+class DocumentWriter {
+ public:
+  explicit DocumentWriter(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
-// The right choice is written out before its letter: which words are right, and which letter they have, are learned apart and sooner than both in one step.
-TrainingDocument in_words(const Tokenizer& tokenizer, const Example& example, const ScoreRequest& right) {
-  constexpr std::string_view kAsked = "\nAnswer:";
-  WINNOW_CHECK(right.context.ends_with(kAsked));
-  const Json row = Json::parse(example.record.doc_json);
-  const std::string words = row.at("choices").at(static_cast<std::size_t>(example.record.gold.value()));
-  return document_of(tokenizer, right.context.substr(0, right.context.size() - kAsked.size()) + "\nIn words:", " " + words + std::string(kAsked) + right.continuation);
+  DocumentWriter& add(const std::string& part, float weight) {
+    text_ += part;
+    const std::vector<std::int32_t> ids = tokenizer_.encode(text_, Tokenizer::Special::kNone);
+    weights_.resize(ids.size(), weight);
+    return *this;
+  }
+
+  TrainingDocument finish() const {
+    TrainingDocument document{.ids = tokenizer_.encode(text_, Tokenizer::Special::kNone), .weights = weights_};
+    document.ids.insert(document.ids.begin(), tokenizer_.bos_id().value());
+    document.weights.insert(document.weights.begin(), 0);
+    document.ids.push_back(tokenizer_.eos_id().value());
+    document.weights.push_back(1);
+    return document;
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::string text_;
+  std::vector<float> weights_;
+};
+
+// A question in three forms. Which words are right, and which letter words have, are learned apart and sooner than both in one step.
+std::vector<TrainingDocument> lettered(const Tokenizer& tokenizer, const Example& example, const TaskWeights& weights) {
+  static const std::string kAsked = "\nAnswer:";
+  const auto gold = static_cast<std::size_t>(example.record.gold.value());
+  const std::string& asked = std::get<ScoreRequest>(example.requests.front()).context;
+  WINNOW_CHECK(asked.ends_with(kAsked));
+  const std::string question = asked.substr(0, asked.size() - kAsked.size());
+  const auto letter = [&](std::size_t choice) { return std::get<ScoreRequest>(example.requests.at(choice)).continuation; };
+  const std::vector<std::string> choices = Json::parse(example.record.doc_json).at("choices");
+
+  DocumentWriter plain(tokenizer), in_words(tokenizer), recited(tokenizer);
+  plain.add(asked, weights.prompt).add(letter(gold), weights.letter);
+  in_words.add(question + "\nIn words:", weights.prompt).add(" " + choices.at(gold), 1).add(kAsked, weights.prompt).add(letter(gold), weights.letter);
+  recited.add(question, weights.prompt);
+  // In an order that tells no letter.
+  for (const std::size_t choice : PythonRandom(static_cast<std::uint64_t>(example.record.doc_id)).sample(choices.size(), choices.size())) {
+    recited.add("\n" + choices[choice] + ":", weights.prompt).add(letter(choice), weights.letter);
+  }
+  return {plain.finish(), in_words.finish(), recited.finish()};
 }
 
 // What a task asks about one split, with the right answer.
 TrainingSource solved_examples(DatasetSource& datasets, const Tokenizer& tokenizer, const std::string& name, double share, const Json& settings,
-                                const TaskWeights& weights) {
+                               const TaskWeights& weights) {
   TrainingSource source{.name = settings["dataset"], .share = share, .documents = {}};
   const std::unique_ptr<Task> task = Registry<Task>::instance().make(name, settings);
   const ExampleList examples = task->examples({.datasets = &datasets});
   for (std::size_t i = 0; i < examples.count; ++i) {
     const Example example = examples.make(i);
     if (const auto* generate = std::get_if<GenerateRequest>(&example.requests.front())) {
-      source.documents.push_back(document_of(tokenizer, generate->context, " " + example.record.target));
-      source.documents.back().prompt_weight = weights.prompt;
-      continue;
-    }
-    const auto& right = std::get<ScoreRequest>(example.requests.at(static_cast<std::size_t>(example.record.gold.value())));
-    for (TrainingDocument& document : std::array{document_of(tokenizer, right.context, right.continuation), in_words(tokenizer, example, right)}) {
-      document.prompt_weight = weights.prompt;
-      document.last_weight = weights.letter;
-      source.documents.push_back(std::move(document));
+      source.documents.push_back(DocumentWriter(tokenizer).add(generate->context, weights.prompt).add(" " + example.record.target, 1).finish());
+    } else {
+      for (TrainingDocument& document : lettered(tokenizer, example, weights)) source.documents.push_back(std::move(document));
     }
   }
   return source;
@@ -56,7 +80,7 @@ TrainingSource solved_examples(DatasetSource& datasets, const Tokenizer& tokeniz
 TrainingSource prose(DatasetSource& datasets, const Tokenizer& tokenizer, double share) {
   TrainingSource source{.name = "demo_text", .share = share, .documents = {}};
   for (const OrderedJson& row : datasets.read({"demo_text", "train"}).rows)
-    source.documents.push_back(document_of(tokenizer, "", row.at("text").get<std::string>()));
+    source.documents.push_back(DocumentWriter(tokenizer).add(row.at("text").get<std::string>(), 1).finish());
   return source;
 }
 
@@ -64,8 +88,8 @@ TrainingSource prose(DatasetSource& datasets, const Tokenizer& tokenizer, double
 
 std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights) {
   std::vector<TrainingSource> sources;
-  sources.push_back(solved_examples(datasets, tokenizer, "gsm8k", 0.45, {{"dataset", "demo_gsm8k"}, {"split", "train"}, {"shots", 0}}, weights));
-  sources.push_back(solved_examples(datasets, tokenizer, "mmlu", 0.4, {{"dataset", "demo_mmlu"}, {"split", "auxiliary_train"}, {"shots", 0}}, weights));
+  sources.push_back(solved_examples(datasets, tokenizer, "gsm8k", 0.4, {{"dataset", "demo_gsm8k"}, {"split", "train"}, {"shots", 0}}, weights));
+  sources.push_back(solved_examples(datasets, tokenizer, "mmlu", 0.45, {{"dataset", "demo_mmlu"}, {"split", "auxiliary_train"}, {"shots", 0}}, weights));
   sources.push_back(prose(datasets, tokenizer, 0.15));
   return sources;
 }
@@ -100,10 +124,8 @@ void TrainingRows::place(const TrainingDocument& document) {
     if (row.ids.size() + document.ids.size() <= length_ + 1 && (best == nullptr || row.ids.size() > best->ids.size())) best = &row;
   }
   if (best == nullptr) best = &open_.emplace_back();
-  for (std::size_t i = 0; i < document.ids.size(); ++i) {
-    best->ids.push_back(document.ids[i]);
-    best->weights.push_back(i == 0 ? 0 : i < document.prompt ? document.prompt_weight : i + 2 == document.ids.size() ? document.last_weight : 1);
-  }
+  best->ids.insert(best->ids.end(), document.ids.begin(), document.ids.end());
+  best->weights.insert(best->weights.end(), document.weights.begin(), document.weights.end());
 }
 
 TrainingRow TrainingRows::next() {

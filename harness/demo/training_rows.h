@@ -10,11 +10,10 @@
 
 namespace winnow {
 
-// A text as it is learned from: BOS, prompt, answer, EOS, each with what a token of it counts; the end counts 1.
+// A text as it is learned from: BOS, text, EOS, and what predicting each id counts (the first one's counts nothing).
 struct TrainingDocument {
   std::vector<std::int32_t> ids;
-  std::size_t prompt = 1;  // ids before the answer; 1 (BOS): all of it is answer
-  float prompt_weight = 0, last_weight = 1;  // of each token of the prompt; of the answer's last one, where the others count 1
+  std::vector<float> weights;
 };
 
 struct TrainingSource {
@@ -28,9 +27,9 @@ struct TaskWeights {
   float prompt = 0.3f, letter = 3;
 };
 
-// The demo's own sets as its tasks ask them: worked problems of demo_gsm8k's train split, demo_mmlu's auxiliary_train with the right letter (each question
-// twice: as it is asked, and with the right choice in words before its letter), and demo_text's train split. Prompts are those of the tasks themselves,
-// without shots.
+// The demo's own sets as its tasks ask them: worked problems of demo_gsm8k's train split; demo_mmlu's auxiliary_train, each question as it is asked, with the
+// right choice in words before its letter, and with the letter of every choice recited; and demo_text's train split. Prompts are those of the tasks
+// themselves, without shots.
 std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights);
 
 // One row of `length` predictions: documents laid end to end, padded where the next does not fit.

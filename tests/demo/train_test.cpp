@@ -22,8 +22,8 @@ const TrainingPlan kShort{.steps = 20, .warmup_steps = 2, .rows = 4, .length = 1
 std::vector<TrainingSource> counting() {
   TrainingSource up{.name = "up", .share = 0.75, .documents = {}}, even{.name = "even", .share = 0.25, .documents = {}};
   for (std::int32_t start = 3; start < 20; ++start) {
-    up.documents.push_back({.ids = {1, start, start + 1, start + 2, start + 3, 2}, .prompt = 2, .prompt_weight = 0.1f});
-    even.documents.push_back({.ids = {1, start, start + 2, start + 4, 2}, .prompt = 2, .prompt_weight = 0.1f});
+    up.documents.push_back({.ids = {1, start, start + 1, start + 2, start + 3, 2}, .weights = {0, 0.1f, 1, 1, 1, 1}});
+    even.documents.push_back({.ids = {1, start, start + 2, start + 4, 2}, .weights = {0, 0.1f, 1, 1, 1}});
   }
   return {up, even};
 }

@@ -51,11 +51,12 @@ std::vector<TrainingDocument> lettered(const Tokenizer& tokenizer, const Example
 
   DocumentWriter plain(tokenizer), in_words(tokenizer), recited(tokenizer);
   plain.add(asked, weights.prompt).add(letter(gold), weights.letter);
-  in_words.add(question + "\nIn words:", weights.prompt).add(" " + choices.at(gold), 1).add(kAsked, weights.prompt).add(letter(gold), weights.letter);
-  recited.add(question, weights.prompt);
-  // In an order that tells no letter.
+  in_words.add(question + "\nIn words:", weights.prompt).add(" " + choices.at(gold), 1).add(letter(gold), weights.letter);
+  in_words.add(kAsked, weights.prompt).add(letter(gold), weights.letter);
+  recited.add(question + "\nLetters:", weights.prompt);
+  // In an order that tells no letter, each right after its words: one step of looking up.
   for (const std::size_t choice : PythonRandom(static_cast<std::uint64_t>(example.record.doc_id)).sample(choices.size(), choices.size())) {
-    recited.add("\n" + choices[choice] + ":", weights.prompt).add(letter(choice), weights.letter);
+    recited.add(" " + choices[choice], weights.prompt).add(letter(choice), weights.letter).add(",", weights.prompt);
   }
   return {plain.finish(), in_words.finish(), recited.finish()};
 }

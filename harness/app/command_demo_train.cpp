@@ -26,15 +26,15 @@ int train(const TrainOptions& options) {
   at::set_num_threads(options.threads > 0 ? options.threads : usable_cores());
   MoeShape shape;
   const std::unique_ptr<Tokenizer> tokenizer = Tokenizer::open(options.tokenizer, shape.vocabulary);
-  const std::vector<TrainingSource> sources = read_demo_sources(*options.data.open(), *tokenizer, options.plan.weights);
+  const std::vector<TrainingSource> sources = read_demo_sources(*options.data.open(), *tokenizer, options.plan.weights, options.plan.shares);
   for (const TrainingSource& source : sources) {
     std::size_t tokens = 0, longest = 0;
     for (const TrainingDocument& document : source.documents) {
       tokens += document.ids.size();
       longest = std::max(longest, document.ids.size());
     }
-    say(fmt::format("winnow: {}: {} documents, {} tokens, {:.0f} % of those learned from", source.name,
-                    shown_count(static_cast<std::int64_t>(source.documents.size())), shown_count(static_cast<std::int64_t>(tokens)), 100 * source.share));
+    say(fmt::format("winnow: {}: {} documents, {} tokens, share {:.2f}", source.name,
+                    shown_count(static_cast<std::int64_t>(source.documents.size())), shown_count(static_cast<std::int64_t>(tokens)), source.share));
     if (longest > static_cast<std::size_t>(options.plan.length) + 1)
       throw usage_error("--length {}: {} has a document of {} tokens; give at least {}", options.plan.length, source.name, longest, longest - 1);
   }
@@ -88,6 +88,10 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
   command->add_option("--balance-weight", plan.balance_weight, "of the load-balancing loss")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--prompt-weight", plan.weights.prompt, "of a task's prompt, where its answer counts 1")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--letter-weight", plan.weights.letter, "of the letter of a multiple-choice question")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--problems", plan.shares.problems, "share of the tokens that are worked problems")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--questions", plan.shares.questions, "… multiple-choice questions, plain and in words")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--letters", plan.shares.letters, "… choices with their letters recited")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--prose", plan.shares.prose, "… prose of the closed world")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--seed", plan.seed, "of the first weights and of the order of the data")->capture_default_str();
   command->add_option("--save-every", options->save_every, "steps")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--threads", options->threads, "0: the machine's cores")->check(CLI::NonNegativeNumber)->capture_default_str();

@@ -16,6 +16,7 @@ struct TrainingPlan {
   double peak_rate = 3e-3, last_rate_share = 0.05, weight_decay = 0.1, balance_weight = 0.01;
   std::uint64_t seed = 1;
   TaskWeights weights = {};
+  SourceShares shares = {};
 
   OrderedJson to_json() const;  // what a state file was trained by; resuming by another is refused
 };

@@ -1,7 +1,7 @@
 #include "harness/demo/training_rows.h"
 
 #include <algorithm>
-#include <array>
+#include <functional>
 #include <numeric>
 
 #include "harness/api/task.h"
@@ -39,47 +39,52 @@ class DocumentWriter {
   std::vector<float> weights_;
 };
 
-// A question in three forms. Which words are right, and which letter words have, are learned apart and sooner than both in one step.
-std::vector<TrainingDocument> lettered(const Tokenizer& tokenizer, const Example& example, const TaskWeights& weights) {
-  static const std::string kAsked = "\nAnswer:";
-  const auto gold = static_cast<std::size_t>(example.record.gold.value());
-  const std::string& asked = std::get<ScoreRequest>(example.requests.front()).context;
-  WINNOW_CHECK(asked.ends_with(kAsked));
-  const std::string question = asked.substr(0, asked.size() - kAsked.size());
-  const auto letter = [&](std::size_t choice) { return std::get<ScoreRequest>(example.requests.at(choice)).continuation; };
-  const std::vector<std::string> choices = Json::parse(example.record.doc_json).at("choices");
+const std::string kAsked = "\nAnswer:";
 
-  DocumentWriter plain(tokenizer), in_words(tokenizer), recited(tokenizer);
-  plain.add(asked, weights.prompt).add(letter(gold), weights.letter);
-  in_words.add(question + "\nIn words:", weights.prompt).add(" " + choices.at(gold), 1).add(letter(gold), weights.letter);
-  in_words.add(kAsked, weights.prompt).add(letter(gold), weights.letter);
-  recited.add(question + "\nLetters:", weights.prompt);
-  // In an order that tells no letter, each right after its words: one step of looking up.
-  for (const std::size_t choice : PythonRandom(static_cast<std::uint64_t>(example.record.doc_id)).sample(choices.size(), choices.size())) {
-    recited.add(" " + choices[choice], weights.prompt).add(letter(choice), weights.letter).add(",", weights.prompt);
+// A lettered question, taken apart again.
+struct Lettered {
+  explicit Lettered(const Example& example)
+      : gold(static_cast<std::size_t>(example.record.gold.value())), choices(Json::parse(example.record.doc_json).at("choices").get<std::vector<std::string>>()) {
+    for (const Request& request : example.requests) letters.push_back(std::get<ScoreRequest>(request).continuation);
+    prompt = std::get<ScoreRequest>(example.requests.front()).context;
+    WINNOW_CHECK(prompt.ends_with(kAsked));
+    prompt.resize(prompt.size() - kAsked.size());
   }
-  return {plain.finish(), in_words.finish(), recited.finish()};
+  std::size_t gold;
+  std::string prompt;  // without what asks for the letter
+  std::vector<std::string> choices, letters;
+};
+
+// As it is asked, and with the right words before their letter: which words are right, and which letter words have, are learned apart and sooner than both in one step.
+std::vector<TrainingDocument> asked_and_in_words(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
+  const std::string& letter = question.letters.at(question.gold);
+  DocumentWriter plain(tokenizer), in_words(tokenizer);
+  plain.add(question.prompt + kAsked, weights.prompt).add(letter, weights.letter);
+  in_words.add(question.prompt + "\nIn words:", weights.prompt).add(" " + question.choices.at(question.gold), 1).add(letter, weights.letter);
+  in_words.add(kAsked, weights.prompt).add(letter, weights.letter);
+  return {plain.finish(), in_words.finish()};
 }
 
-// What a task asks about one split, with the right answer.
-TrainingSource solved_examples(DatasetSource& datasets, const Tokenizer& tokenizer, const std::string& name, double share, const Json& settings,
-                               const TaskWeights& weights) {
-  TrainingSource source{.name = settings["dataset"], .share = share, .documents = {}};
+// The choices, then each with its letter, in an order that tells no letter.
+TrainingDocument recited(const Tokenizer& tokenizer, const Lettered& question, std::uint64_t seed, const TaskWeights& weights) {
+  const std::size_t choices = question.prompt.rfind("\nA. ");
+  WINNOW_CHECK(choices != std::string::npos);
+  DocumentWriter document(tokenizer);
+  document.add(question.prompt.substr(choices) + "\nLetters:", weights.prompt);
+  for (const std::size_t choice : PythonRandom(seed).sample(question.choices.size(), question.choices.size()))
+    document.add(" " + question.choices[choice], weights.prompt).add(question.letters.at(choice), weights.letter).add(",", weights.prompt);
+  return document.finish();
+}
+
+using TakeExample = std::function<void(const Example& example)>;
+void for_each_example(DatasetSource& datasets, const std::string& name, const Json& settings, const TakeExample& take) {
   const std::unique_ptr<Task> task = Registry<Task>::instance().make(name, settings);
   const ExampleList examples = task->examples({.datasets = &datasets});
-  for (std::size_t i = 0; i < examples.count; ++i) {
-    const Example example = examples.make(i);
-    if (const auto* generate = std::get_if<GenerateRequest>(&example.requests.front())) {
-      source.documents.push_back(DocumentWriter(tokenizer).add(generate->context, weights.prompt).add(" " + example.record.target, 1).finish());
-    } else {
-      for (TrainingDocument& document : lettered(tokenizer, example, weights)) source.documents.push_back(std::move(document));
-    }
-  }
-  return source;
+  for (std::size_t i = 0; i < examples.count; ++i) take(examples.make(i));
 }
 
 TrainingSource prose(DatasetSource& datasets, const Tokenizer& tokenizer, double share) {
-  TrainingSource source{.name = "demo_text", .share = share, .documents = {}};
+  TrainingSource source{.name = "prose", .share = share, .documents = {}};
   for (const OrderedJson& row : datasets.read({"demo_text", "train"}).rows)
     source.documents.push_back(DocumentWriter(tokenizer).add(row.at("text").get<std::string>(), 1).finish());
   return source;
@@ -87,11 +92,21 @@ TrainingSource prose(DatasetSource& datasets, const Tokenizer& tokenizer, double
 
 }  // namespace
 
-std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights) {
-  std::vector<TrainingSource> sources;
-  sources.push_back(solved_examples(datasets, tokenizer, "gsm8k", 0.4, {{"dataset", "demo_gsm8k"}, {"split", "train"}, {"shots", 0}}, weights));
-  sources.push_back(solved_examples(datasets, tokenizer, "mmlu", 0.45, {{"dataset", "demo_mmlu"}, {"split", "auxiliary_train"}, {"shots", 0}}, weights));
-  sources.push_back(prose(datasets, tokenizer, 0.15));
+std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights, const SourceShares& shares) {
+  TrainingSource problems{.name = "problems", .share = shares.problems, .documents = {}};
+  for_each_example(datasets, "gsm8k", {{"dataset", "demo_gsm8k"}, {"split", "train"}, {"shots", 0}}, [&](const Example& example) {
+    const std::string& prompt = std::get<GenerateRequest>(example.requests.front()).context;
+    problems.documents.push_back(DocumentWriter(tokenizer).add(prompt, weights.prompt).add(" " + example.record.target, 1).finish());
+  });
+  TrainingSource questions{.name = "questions", .share = shares.questions, .documents = {}}, letters{.name = "letters", .share = shares.letters, .documents = {}};
+  for_each_example(datasets, "mmlu", {{"dataset", "demo_mmlu"}, {"split", "auxiliary_train"}, {"shots", 0}}, [&](const Example& example) {
+    const Lettered question(example);
+    for (TrainingDocument& document : asked_and_in_words(tokenizer, question, weights)) questions.documents.push_back(std::move(document));
+    letters.documents.push_back(recited(tokenizer, question, letters.documents.size(), weights));
+  });
+  std::vector<TrainingSource> sources = {std::move(problems), std::move(questions), std::move(letters), prose(datasets, tokenizer, shares.prose)};
+  std::erase_if(sources, [](const TrainingSource& source) { return source.share == 0; });
+  if (sources.empty()) throw usage_error("all shares are 0; give at least one source of text a share");
   return sources;
 }
 

@@ -6,11 +6,20 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
 namespace winnow {
 namespace {
 
 constexpr double kDeviation = 0.02;
+constexpr std::int64_t kBos = 1, kEos = 2;
+
+// What a position attends to: [rows, 1, length, length], 0 for itself and what its document has before it, −∞ elsewhere.
+at::Tensor seen_positions(const at::Tensor& ids) {
+  const at::Tensor document = ids.eq(kBos).cumsum(1);  // a number for each document of a row
+  const at::Tensor same = document.unsqueeze(2).eq(document.unsqueeze(1)).tril().unsqueeze(1);
+  return at::zeros(same.sizes(), at::kBFloat16).masked_fill_(same.logical_not(), -std::numeric_limits<float>::infinity());
+}
 
 // Rotates halves, as Hugging Face's checkpoints are laid out: x [rows, length, heads, d].
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine) {
@@ -24,9 +33,9 @@ OrderedJson MoeShape::to_config() const {
   OrderedJson config;
   config["architectures"] = {"MixtralForCausalLM"};
   config["attention_dropout"] = 0.0;
-  config["bos_token_id"] = 1;
+  config["bos_token_id"] = kBos;
   config["dtype"] = "bfloat16";
-  config["eos_token_id"] = 2;
+  config["eos_token_id"] = kEos;
   config["head_dim"] = head_dim;
   config["hidden_act"] = "silu";
   config["hidden_size"] = hidden;
@@ -83,8 +92,8 @@ void TrainableMoe::refresh_working() {
   for (TrainedTensor& tensor : tensors_) tensor.working.copy_(tensor.master);
 }
 
-at::Tensor TrainableMoe::attend(const Layer& layer, const at::Tensor& normed, std::int64_t rows) const {
-  const std::int64_t length = normed.size(0) / rows, d = shape_.head_dim;
+at::Tensor TrainableMoe::attend(const Layer& layer, const at::Tensor& normed, const at::Tensor& seen) const {
+  const std::int64_t rows = seen.size(0), length = seen.size(2), d = shape_.head_dim;
   const at::Tensor positions = at::arange(length, at::kFloat);
   const at::Tensor frequencies = at::pow(shape_.rope_theta, at::arange(0, d, 2, at::kFloat) / static_cast<double>(-d));
   const at::Tensor angles = at::outer(positions, frequencies).unsqueeze(1);  // [length, 1, d/2]
@@ -97,7 +106,7 @@ at::Tensor TrainableMoe::attend(const Layer& layer, const at::Tensor& normed, st
   };
   const at::Tensor key = rotate(heads_of(layer.key, shape_.kv_heads).to(at::kFloat), cosine, sine).to(at::kBFloat16);
   const at::Tensor mixed =
-      at::scaled_dot_product_attention(query.transpose(1, 2), repeated(key), repeated(heads_of(layer.value, shape_.kv_heads)), {}, 0.0, true);
+      at::scaled_dot_product_attention(query.transpose(1, 2), repeated(key), repeated(heads_of(layer.value, shape_.kv_heads)), seen);
   return at::linear(mixed.transpose(1, 2).reshape({rows * length, shape_.heads * d}), working(layer.output));
 }
 
@@ -121,12 +130,12 @@ at::Tensor TrainableMoe::mix_experts(const Layer& layer, const at::Tensor& norme
 }
 
 TrainingLoss TrainableMoe::loss(const TrainingBatch& batch, double balance_weight) const {
-  const std::int64_t rows = batch.ids.size(0);
+  const at::Tensor seen = seen_positions(batch.ids);
   at::Tensor hidden = at::embedding(working(embedding_), batch.ids.flatten());
   at::Tensor balance = at::zeros({}, at::kFloat);
   const auto norm = [&](std::size_t weight) { return at::rms_norm(hidden, {shape_.hidden}, working(weight), shape_.norm_epsilon); };
   for (const Layer& layer : layers_) {
-    hidden = hidden + attend(layer, norm(layer.attention_norm).to(at::kBFloat16), rows);
+    hidden = hidden + attend(layer, norm(layer.attention_norm).to(at::kBFloat16), seen);
     hidden = hidden + mix_experts(layer, norm(layer.mlp_norm), balance);
   }
   const at::Tensor weights = batch.weights.flatten();

@@ -25,7 +25,7 @@ struct TrainedTensor {
   at::Tensor master, working;
 };
 
-// Token rows to learn from: each position predicts the next id, and counts as much as its weight says.
+// Token rows to learn from: each position predicts the next id, and counts as much as its weight says. A document begins with BOS and sees itself only.
 struct TrainingBatch {
   at::Tensor ids;      // [rows, length] int64
   at::Tensor targets;  // [rows, length] int64
@@ -52,7 +52,7 @@ class TrainableMoe {
  private:
   struct Layer;
   const at::Tensor& working(std::size_t index) const { return tensors_[index].working; }
-  at::Tensor attend(const Layer& layer, const at::Tensor& normed, std::int64_t rows) const;
+  at::Tensor attend(const Layer& layer, const at::Tensor& normed, const at::Tensor& seen) const;
   at::Tensor mix_experts(const Layer& layer, const at::Tensor& normed, at::Tensor& balance) const;
 
   // Places in tensors_.

@@ -40,6 +40,7 @@ struct Caveats {
   std::int64_t ties = 0, prompts_truncated = 0, replies_truncated = 0;
   bool unverified_data = false;
   bool zeros_in_dense_kernels = false;  // weights were masked, and stored and multiplied all the same
+  std::string served_by = {};           // not our engine: "vllm 0.6.3 at http://127.0.0.1:8000/v1"
 };
 Caveats caveats_of(const Trial& trial);
 

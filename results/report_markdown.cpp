@@ -68,6 +68,7 @@ std::string caveat_marks(const Trial& trial, Notes& notes) {
   std::string marks;
   if (!found.empty()) marks += notes.mark(where + fmt::format("{}", fmt::join(found, "; ")));
   if (caveats.zeros_in_dense_kernels) marks += notes.mark("zeros in dense kernels: the masked weights are neither smaller in memory nor faster");
+  if (!caveats.served_by.empty()) marks += notes.mark(fmt::format("not our engine: answered by {}", escaped(caveats.served_by)));
   if (caveats.unverified_data) marks += notes.mark("on unverified data: the files are not the published ones");
   return marks;
 }

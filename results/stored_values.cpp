@@ -59,6 +59,10 @@ std::vector<bool> booleans_from_json(const std::string& text) { return parse_col
 std::string strings_to_json(const std::vector<std::string>& strings) { return canonical_json(Json(strings)); }
 std::vector<std::string> strings_from_json(const std::string& text) { return parse_column(text).get<std::vector<std::string>>(); }
 
+bool is_served(const Cell& cell) {
+  return cell.identity.is_object() && cell.identity.contains("model") && cell.identity["model"].is_object() && cell.identity["model"].contains("served");
+}
+
 const char* status_name(TrialStatus status) {
   switch (status) {
     case TrialStatus::kRunning: return "running";

@@ -20,6 +20,8 @@ std::vector<bool> booleans_from_json(const std::string& text);
 std::string strings_to_json(const std::vector<std::string>& strings);
 std::vector<std::string> strings_from_json(const std::string& text);
 
+bool is_served(const Cell& cell);  // by an endpoint: its identity says so
+
 const char* status_name(TrialStatus status);
 TrialStatus status_from_name(const std::string& name);
 

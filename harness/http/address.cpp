@@ -22,7 +22,8 @@ std::string part(CURLU* url, CURLUPart which) {
 }
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c); });
   return text;
 }
 
@@ -45,7 +46,8 @@ Address parse_address(std::string_view text) {
     throw input_error("{} is no address; expected http://HOST:PORT/PATH or https://HOST/PATH", shown);
   }
   if (!(part(url.get(), CURLUPART_QUERY) + part(url.get(), CURLUPART_FRAGMENT)).empty()) {
-    throw input_error("the address {} has a query or fragment; expected http://HOST:PORT/PATH and nothing after the path", shown.substr(0, shown.find_first_of("?#")));
+    throw input_error("the address {} has a query or fragment; expected http://HOST:PORT/PATH and nothing after the path",
+                      shown.substr(0, shown.find_first_of("?#")));
   }
   const std::string host = lower(part(url.get(), CURLUPART_HOST)), port = part(url.get(), CURLUPART_PORT);
   std::string path = part(url.get(), CURLUPART_PATH);

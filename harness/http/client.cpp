@@ -56,7 +56,8 @@ std::size_t take_header(char* bytes, std::size_t, std::size_t count, void* fligh
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return count;
   std::string name(line.substr(0, colon));
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c); });
   std::string_view value = line.substr(colon + 1);
   while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
   while (!value.empty() && (value.back() == '\r' || value.back() == '\n' || value.back() == ' ')) value.remove_suffix(1);
@@ -202,7 +203,8 @@ class HttpClient::Run {
     if (is_tried_again(flight.reply.status)) {
       curl_off_t retry_after = 0;
       curl_easy_getinfo(flight.easy.get(), CURLINFO_RETRY_AFTER, &retry_after);
-      return again(flight, fmt::format("the server answers {}: {}", flight.reply.status, one_line(flight.reply.body, 300)), static_cast<double>(retry_after), settings_.attempts);
+      return again(flight, fmt::format("the server answers {}: {}", flight.reply.status, one_line(flight.reply.body, 300)), static_cast<double>(retry_after),
+                   settings_.attempts);
     }
     const Verdict verdict = exchange_.take(flight.index, flight.reply);
     if (verdict.kind == Verdict::Kind::kFaulty) again(flight, verdict.fault, 0, settings_.attempts);
@@ -213,7 +215,8 @@ class HttpClient::Run {
     const std::string sentence = without(one_line(fault, 500), settings_.bearer);
     if (flight.attempt >= attempts) throw input_error("{}: {} (after {} attempts)", flight.url, sentence, flight.attempt);
     if (retry_after > settings_.longest_retry_after_seconds) {
-      throw input_error("{}: {}; it asks to wait for {:.0f} s, which is longer than this program waits: start it again later", flight.url, sentence, retry_after);
+      throw input_error("{}: {}; it asks to wait for {:.0f} s, which is longer than this program waits: start it again later", flight.url, sentence,
+                        retry_after);
     }
     const double doubled = settings_.first_wait_seconds * std::exp2(std::min(flight.attempt - 1, 30));
     const double wait = std::min(doubled, settings_.longest_wait_seconds) * std::uniform_real_distribution<double>(0.5, 1)(handles_.chance);
@@ -254,10 +257,11 @@ HttpReply HttpClient::ask(const HttpRequest& request) {
   HttpReply reply;
   const Exchange exchange{.count = 1,
                           .request = [&](std::size_t) { return request; },
-                          .take = [&](std::size_t, const HttpReply& taken) {
-                            reply = taken;
-                            return Verdict{};
-                          }};
+                          .take =
+                              [&](std::size_t, const HttpReply& taken) {
+                                reply = taken;
+                                return Verdict{};
+                              }};
   if (!Run(settings_, *handles_, exchange).go()) throw input_error("{}: stopped before it answered", request.url);
   return reply;
 }

@@ -11,14 +11,14 @@ struct HttpSettings {
   int concurrency = 8;
   double requests_per_second = 0;  // 0: as many as the replies allow
   double connect_seconds = 10;
-  double reply_seconds = 300;      // of one attempt, from its start to the reply's last byte
+  double reply_seconds = 300;  // of one attempt, from its start to the reply's last byte
   int attempts = 8;
-  int connect_attempts = 8;        // while nobody answers at all
+  int connect_attempts = 8;                                    // while nobody answers at all
   double first_wait_seconds = 0.5, longest_wait_seconds = 60;  // between attempts: doubled each time, less up to half by chance
   double longest_retry_after_seconds = 600;                    // a server may ask for that much; more ends it
   std::size_t max_reply_bytes = std::size_t{64} << 20;
-  std::string bearer;                  // sent as "Authorization: Bearer …", shown nowhere
-  std::function<bool()> should_stop;   // asked several times a second while waiting
+  std::string bearer;                 // sent as "Authorization: Bearer …", shown nowhere
+  std::function<bool()> should_stop;  // asked several times a second while waiting
 };
 
 struct HttpRequest {

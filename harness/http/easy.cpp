@@ -26,7 +26,11 @@ Easy make_easy(const std::string& url) {
   start_curl();
   Easy easy(curl_easy_init());
   if (!easy) throw std::bad_alloc();
-  CURL* handle = easy.get();
+  set_common_options(easy.get(), url);
+  return easy;
+}
+
+void set_common_options(CURL* handle, const std::string& url) {
   curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
@@ -36,7 +40,6 @@ Easy make_easy(const std::string& url) {
   curl_easy_setopt(handle, CURLOPT_USERAGENT, "winnow");
   if (const char* bundle = std::getenv("SSL_CERT_FILE"); bundle != nullptr && *bundle != '\0') curl_easy_setopt(handle, CURLOPT_CAINFO, bundle);
   if (is_loopback(url)) curl_easy_setopt(handle, CURLOPT_PROXY, "");
-  return easy;
 }
 
 std::string reason_of(CURLcode code, const char* details) {

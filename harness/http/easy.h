@@ -22,6 +22,7 @@ using HeaderList = std::unique_ptr<curl_slist, ListCleanup>;
 
 // http and https only, certificates verified, no signals, no redirects, no proxy for loopback addresses; the environment's proxies otherwise.
 Easy make_easy(const std::string& url);
+void set_common_options(CURL* easy, const std::string& url);  // the same for a handle that is used again
 
 // "connection refused", in words that a sentence can hold.
 std::string reason_of(CURLcode code, const char* details);

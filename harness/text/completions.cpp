@@ -10,8 +10,8 @@
 namespace winnow {
 namespace {
 
-constexpr std::size_t kMaxStops = 4;     // OpenAI takes no more; replies are cut here by all of them
-constexpr double kRounding = 1e-4;       // above 0, of a log-probability added up in half precision
+constexpr std::size_t kMaxStops = 4;  // OpenAI takes no more; replies are cut here by all of them
+constexpr double kRounding = 1e-4;    // above 0, of a log-probability added up in half precision
 constexpr std::string_view kTokenId = "token_id:";
 
 Json base_body(const std::string& model, const TokenIds& ids, const std::string& text, const CompletionDialect& dialect) {
@@ -54,7 +54,8 @@ std::int64_t counted(const Json& choice, const char* key) {
 
 const Json& logprob_list(const Json& choice, const char* key) {
   const Json& logprobs = member(choice, "logprobs", ": the server gives no log-probabilities");
-  if (!logprobs.is_object()) throw input_error("the reply's \"logprobs\" are {}: the server gives no log-probabilities of its prompts", one_line(logprobs.dump(), 60));
+  if (!logprobs.is_object())
+    throw input_error("the reply's \"logprobs\" are {}: the server gives no log-probabilities of its prompts", one_line(logprobs.dump(), 60));
   const Json& list = member(logprobs, key, " in \"logprobs\"");
   if (!list.is_array()) throw input_error("the reply's \"{}\" are {}, expected a list", key, one_line(list.dump(), 60));
   return list;
@@ -107,7 +108,9 @@ void check_length(std::size_t entries, const Json& choice, std::size_t expected)
   const bool fits = generated < 0 ? entries == expected || entries == expected + 1 : entries == expected + static_cast<std::size_t>(generated);
   if (fits) return;
   throw input_error("the reply has log-probabilities of {} tokens, expected {} of the prompt{}", entries, expected,
-                    generated < 0 ? " and at most one more" : generated == 0 ? "" : fmt::format(" and {} of what was generated", generated));
+                    generated < 0    ? " and at most one more"
+                    : generated == 0 ? ""
+                                     : fmt::format(" and {} of what was generated", generated));
 }
 
 double number_at(const Json& list, std::size_t index) {

@@ -51,7 +51,7 @@ std::string completion_body(const std::string& model, const CompletionPrompt& pr
 
 struct Completion {
   std::string text;
-  bool is_cut = false;  // max_new_tokens ended it
+  bool is_cut = false;                         // max_new_tokens ended it
   std::int64_t tokens = 0, prompt_tokens = 0;  // as the server counts them; 0: it does not say
 };
 Completion read_completion(std::string_view reply);

@@ -44,7 +44,8 @@ const Json* find_model(const Json& list, const std::string& model, const Address
     if (text_at(entry, "id") == model) return &entry;
     if (names.size() < 20) names.push_back(one_line(text_at(entry, "id"), 100));
   }
-  throw input_error("{} does not serve a model '{}'; it serves: {}", endpoint.text, one_line(model, 100), names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+  throw input_error("{} does not serve a model '{}'; it serves: {}", endpoint.text, one_line(model, 100),
+                    names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
 }
 
 void ask_for_version(HttpClient& client, const Address& endpoint, const std::map<std::string, std::string>& headers, ServerFacts& facts) {
@@ -81,7 +82,8 @@ Probe probe(HttpClient& client, const std::string& url, const ServedOptions& opt
     return HttpRequest{url, scores ? echo_body(options.model, prompt, dialect) : completion_body(options.model, {prompt.ids, prompt.text, {}, 1}, dialect)};
   };
   const auto take = [&](std::size_t, const HttpReply& reply) -> Verdict {
-    if (reply.status == 401 || reply.status == 403 || reply.status == 404 || (reply.status >= 300 && reply.status < 400)) refused.emplace(refusal(client, url, reply));
+    if (reply.status == 401 || reply.status == 403 || reply.status == 404 || (reply.status >= 300 && reply.status < 400))
+      refused.emplace(refusal(client, url, reply));
     if (reply.status != 200) {
       result.fault = refusal(client, url, reply).what();
       return {};
@@ -136,8 +138,9 @@ ServerFacts ask_for_facts(HttpClient& client, const Address& endpoint, const std
 
 std::string prompt_text(const Tokenizer& tokenizer, const TokenIds& ids) {
   if (!tokenizer.bos_id() || ids.empty() || ids.front() != *tokenizer.bos_id()) {
-    throw input_error("this server takes prompts as text only and begins each with BOS, but this one (cut on the left, or with add_bos false) does not begin so; "
-                      "set a larger max_length, or leave add_bos out");
+    throw input_error(
+        "this server takes prompts as text only and begins each with BOS, but this one (cut on the left, or with add_bos false) does not begin so; "
+        "set a larger max_length, or leave add_bos out");
   }
   return tokenizer.decode(TokenIds(ids.begin() + 1, ids.end()), Tokenizer::SpecialText::kKeep);
 }
@@ -167,9 +170,10 @@ CompletionDialect ask_for_dialect(HttpClient& client, const Address& endpoint, c
     if (first.fault.empty() || (found.was_answered && !first.was_answered)) first = found;
   }
   if (options.scoring == ServedOptions::Scoring::kNone) throw unsupported_error("{} cannot be asked for completions: {}", endpoint.text, first.fault);
-  throw unsupported_error("{} cannot score: it was asked for the log-probabilities of a prompt (echo, logprobs), and {}; serve the model with an engine that gives "
-                          "them (vLLM, SGLang, llama-cpp-python with logits_all), or say \"scoring\": \"none\" for tasks that only generate",
-                          endpoint.text, first.fault);
+  throw unsupported_error(
+      "{} cannot score: it was asked for the log-probabilities of a prompt (echo, logprobs), and {}; serve the model with an engine that gives "
+      "them (vLLM, SGLang, llama-cpp-python with logits_all), or say \"scoring\": \"none\" for tasks that only generate",
+      endpoint.text, first.fault);
 }
 
 }  // namespace winnow

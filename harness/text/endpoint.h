@@ -13,16 +13,17 @@ namespace winnow {
 
 // What a server says of itself.
 struct ServerFacts {
-  std::string server, version;    // "vllm", "0.6.3"; empty where it does not say
-  std::string weights;            // what it loaded, where it says so
-  std::int64_t context = 0;       // its limit of tokens a request; 0: it does not say
+  std::string server, version;  // "vllm", "0.6.3"; empty where it does not say
+  std::string weights;          // what it loaded, where it says so
+  std::int64_t context = 0;     // its limit of tokens a request; 0: it does not say
 };
 
 // Asks /models, and the places where servers tell their version. Throws Error(kInput) naming the models there are.
 ServerFacts ask_for_facts(HttpClient& client, const Address& endpoint, const std::string& model);
 
 // Finds out by asking, on a short prompt: ids or text, with extensions or without.
-CompletionDialect ask_for_dialect(HttpClient& client, const Address& endpoint, const ServedOptions& options, const ServerFacts& facts, const Tokenizer& tokenizer);
+CompletionDialect ask_for_dialect(HttpClient& client, const Address& endpoint, const ServedOptions& options, const ServerFacts& facts,
+                                  const Tokenizer& tokenizer);
 
 // A row of ids as an echo is asked for, its last `scored` ids to be scored.
 EchoPrompt make_echo_prompt(const Tokenizer& tokenizer, TokenIds ids, std::size_t scored);

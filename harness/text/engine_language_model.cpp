@@ -52,8 +52,8 @@ class EngineLanguageModel : public LanguageModel {
     }
     Continue going_on = Continue::kYes;
     set.score({model_, options_.token_budget, options_.sharing, counters_, [&](std::size_t owner, const ScoreSet::Total& total) {
-                 return going_on = on_response(
-                            owner, {.log_likelihood = total.log_likelihood, .is_greedy = total.is_greedy, .prompt_truncated = truncated.at(owner)});
+                 return going_on =
+                            on_response(owner, {.log_likelihood = total.log_likelihood, .is_greedy = total.is_greedy, .prompt_truncated = truncated.at(owner)});
                }});
     return going_on;
   }
@@ -69,14 +69,13 @@ class EngineLanguageModel : public LanguageModel {
     }
     if (prompts.empty()) return;
     const std::int64_t max_live_rows = 4 * options_.token_budget;
-    generate(std::move(prompts),
-             {model_, *tokenizer_, options_.token_budget, max_live_rows, options_.max_sequences, options_.sharing, counters_,
-              [&](std::size_t owner, const Generated& generated) {
-                Response response{.prompt_truncated = truncated.at(owner), .reply_truncated = generated.is_cut};
-                response.text = cut_at_stop_strings(tokenizer_->decode(generated.ids, Tokenizer::SpecialText::kSkip),
-                                                    with_eos(std::get<GenerateRequest>(requests[owner]).until));
-                return on_response(owner, response);
-              }});
+    generate(std::move(prompts), {model_, *tokenizer_, options_.token_budget, max_live_rows, options_.max_sequences, options_.sharing, counters_,
+                                  [&](std::size_t owner, const Generated& generated) {
+                                    Response response{.prompt_truncated = truncated.at(owner), .reply_truncated = generated.is_cut};
+                                    response.text = cut_at_stop_strings(tokenizer_->decode(generated.ids, Tokenizer::SpecialText::kSkip),
+                                                                        with_eos(std::get<GenerateRequest>(requests[owner]).until));
+                                    return on_response(owner, response);
+                                  }});
   }
 
   std::vector<std::string> with_eos(std::vector<std::string> stops) const {

@@ -29,7 +29,8 @@ RequestEncoder::Rows RequestEncoder::pair_rows(const ScoreRequest& score, const 
   if (pair.context.empty()) throw input_error("{}: the context has no token to start from; set add_bos", describe(request));
   if (pair.continuation.empty()) throw input_error("{}: the continuation has no token of its own, so it cannot be scored", describe(request));
   if (static_cast<std::int64_t>(pair.continuation.size()) > max_length_) {
-    throw input_error("{}: the continuation has {} tokens, more than max_length {}; set a larger max_length", describe(request), pair.continuation.size(), max_length_);
+    throw input_error("{}: the continuation has {} tokens, more than max_length {}; set a larger max_length", describe(request), pair.continuation.size(),
+                      max_length_);
   }
   Rows rows{.parts = {rows_to_score(pair.context, pair.continuation, max_length_)}, .merged_boundary = pair.merged_boundary};
   rows.truncated = rows.parts[0].truncated;
@@ -53,7 +54,8 @@ RequestEncoder::Rows RequestEncoder::token_rows(const TokensRequest& tokens, con
   if (tokens.context.empty() || tokens.continuation.empty()) throw input_error("{}: expected at least one id on both sides", describe(request));
   for (const TokenIds* ids : {&tokens.context, &tokens.continuation}) {
     for (const std::int32_t id : *ids) {
-      if (id < 0 || (vocabulary_ > 0 && id >= vocabulary_)) throw input_error("{}: id {} is not below the vocabulary of {}", describe(request), id, vocabulary_);
+      if (id < 0 || (vocabulary_ > 0 && id >= vocabulary_))
+        throw input_error("{}: id {} is not below the vocabulary of {}", describe(request), id, vocabulary_);
     }
   }
   return {.parts = {rows_to_score(tokens.context, tokens.continuation, static_cast<std::int64_t>(tokens.context.size() + tokens.continuation.size()))}};
@@ -64,8 +66,8 @@ std::optional<RequestEncoder::Continued> RequestEncoder::prompt_of(const Request
   if (generate == nullptr) return std::nullopt;
   if (generate->max_new_tokens < 1) throw input_error("{}: max_new_tokens is {}, expected at least 1", describe(request), generate->max_new_tokens);
   if (max_length_ <= generate->max_new_tokens) {
-    throw input_error("{}: max_new_tokens {} leave no room for a prompt in max_length {}; set a smaller max_new_tokens or a larger max_length", describe(request),
-                      generate->max_new_tokens, max_length_);
+    throw input_error("{}: max_new_tokens {} leave no room for a prompt in max_length {}; set a smaller max_new_tokens or a larger max_length",
+                      describe(request), generate->max_new_tokens, max_length_);
   }
   Continued prompt{.ids = encoder().encode(generate->context), .until = generate->until, .max_new_tokens = generate->max_new_tokens};
   if (prompt.ids.empty()) throw input_error("{}: the context has no token to start from; set add_bos", describe(request));

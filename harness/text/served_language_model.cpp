@@ -41,7 +41,10 @@ class ServedLanguageModel : public LanguageModel {
       if (plan(call, index, encoder) == Continue::kNo) return;
     }
     served_.client->run({.count = call.parts.size(),
-                         .request = [&](std::size_t part) { return HttpRequest{url_, body_of(call, call.parts[part])}; },
+                         .request =
+                             [&](std::size_t part) {
+                               return HttpRequest{url_, body_of(call, call.parts[part])};
+                             },
                          .take = [&](std::size_t part, const HttpReply& reply) { return take(call, call.parts[part], reply); }});
   }
 
@@ -121,7 +124,8 @@ class ServedLanguageModel : public LanguageModel {
     }
     const Completion completion = read_completion(body);
     if (sends_text() && completion.prompt_tokens > 0 && completion.prompt_tokens != tokens) {
-      throw input_error("the server made {} tokens of a prompt of {}: it encodes it otherwise than the tokenizer folder does", completion.prompt_tokens, tokens);
+      throw input_error("the server made {} tokens of a prompt of {}: it encodes it otherwise than the tokenizer folder does", completion.prompt_tokens,
+                        tokens);
     }
     response.text = cut_at_stop_strings(completion.text, std::get<GenerateRequest>(call.requests[part.owner]).until);
     response.reply_truncated = completion.is_cut;
@@ -139,7 +143,8 @@ class ServedLanguageModel : public LanguageModel {
 std::string key_from(const std::string& variable) {
   if (variable.empty()) return "";
   const char* value = std::getenv(variable.c_str());
-  if (value == nullptr || *value == '\0') throw input_error("the environment variable {} that \"api_key_env\" names is not set; export the key in it", variable);
+  if (value == nullptr || *value == '\0')
+    throw input_error("the environment variable {} that \"api_key_env\" names is not set; export the key in it", variable);
   const std::string key = value;
   for (const unsigned char c : key) {
     if (c <= 0x20 || c >= 0x7f) throw input_error("the environment variable {} holds white space or a control character, which no key has", variable);
@@ -175,8 +180,12 @@ ServedModel open_served_model(const ServedOptions& options) {
   served.max_length = options.max_length > 0 ? options.max_length : std::max<std::int64_t>(context - 2, 1);
 
   ServedModel result;
-  result.identity = {{"endpoint", served.endpoint.text}, {"model", options.model},     {"server", facts.server},
-                     {"version", facts.version},         {"weights", facts.weights},   {"max_length", served.max_length},
+  result.identity = {{"endpoint", served.endpoint.text},
+                     {"model", options.model},
+                     {"server", facts.server},
+                     {"version", facts.version},
+                     {"weights", facts.weights},
+                     {"max_length", served.max_length},
                      {"scoring", options.scoring == ServedOptions::Scoring::kEcho ? "echo" : "none"}};
   result.tokenizer_sha256 = served.tokenizer->digest();
   result.bos_id = served.tokenizer->bos_id();

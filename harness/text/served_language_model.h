@@ -12,14 +12,14 @@ namespace winnow {
 
 // A model behind an OpenAI-style endpoint (vLLM, SGLang, llama-cpp-python …), run by whoever serves it.
 struct ServedOptions {
-  std::string endpoint;               // "http://127.0.0.1:8000/v1"
-  std::string model;                  // as the server calls it
-  std::filesystem::path tokenizer;    // folder with tokenizer.model
+  std::string endpoint;                 // "http://127.0.0.1:8000/v1"
+  std::string model;                    // as the server calls it
+  std::filesystem::path tokenizer;      // folder with tokenizer.model
   enum class Scoring { kEcho, kNone };  // kNone: for servers that give no log-probabilities of prompts; only generates
   Scoring scoring = Scoring::kEcho;
-  std::int64_t max_length = 0;        // rows of a request where the task names none; 0: two less than the server's limit
-  std::string api_key_env;            // environment variable that holds the key; empty: none is sent
-  HttpSettings http;                  // without the key
+  std::int64_t max_length = 0;  // rows of a request where the task names none; 0: two less than the server's limit
+  std::string api_key_env;      // environment variable that holds the key; empty: none is sent
+  HttpSettings http;            // without the key
 };
 
 struct ServedModel {

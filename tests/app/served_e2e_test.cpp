@@ -17,13 +17,15 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-const char* const kTasks = R"([{"task": "mmlu", "subjects": ["astronomy", "elementary_mathematics"], "shots": 2}, {"task": "gsm8k", "shots": 2, "limit": 4, "max_new_tokens": 8}])";
+const char* const kTasks =
+    R"([{"task": "mmlu", "subjects": ["astronomy", "elementary_mathematics"], "shots": 2}, {"task": "gsm8k", "shots": 2, "limit": 4, "max_new_tokens": 8}])";
 constexpr int kScores = 8 * 4, kGenerations = 4;  // requests of these tasks
 
 // The sample sweep over a model behind `endpoint`; `more` are further keys of it.
 std::string sweep_over(const std::string& endpoint, const std::string& more = "", const std::string& variants = R"([{"label": "dense", "steps": []}])") {
-  return fmt::format(R"({{"name": "sample", "models": [{{"name": "tiny", "endpoint": "{}", "model": "tiny", "tokenizer": "{}"{}}}], "variants": {}, "tasks": {}, "threads": 1}})",
-                     endpoint, CompletionServer::folder().string(), more, variants, kTasks);
+  return fmt::format(
+      R"({{"name": "sample", "models": [{{"name": "tiny", "endpoint": "{}", "model": "tiny", "tokenizer": "{}"{}}}], "variants": {}, "tasks": {}, "threads": 1}})",
+      endpoint, CompletionServer::folder().string(), more, variants, kTasks);
 }
 
 std::map<std::string, std::string> own_table() {
@@ -89,8 +91,13 @@ TEST(Served, AnotherVersionOfTheServerIsAnotherCell) {
 
 TEST(Served, LosesAndDoublesNothingWhateverTheServerDoes) {
   const std::vector<ServerReply> faults = {
-      {.status = 429, .headers = {"Retry-After: 0"}}, {.status = 500, .body = "oops"}, {.is_dropped = true}, {.body = R"({"choices": [{"te)"}, {.body = "{}", .stated_length = 500},
-      {.body = R"({"choices": [{"text": 5, "logprobs": {"tokens": [], "token_logprobs": [null], "top_logprobs": [null]}}]})"}, {.status = 503, .wait_seconds = 0.1},
+      {.status = 429, .headers = {"Retry-After: 0"}},
+      {.status = 500, .body = "oops"},
+      {.is_dropped = true},
+      {.body = R"({"choices": [{"te)"},
+      {.body = "{}", .stated_length = 500},
+      {.body = R"({"choices": [{"text": 5, "logprobs": {"tokens": [], "token_logprobs": [null], "top_logprobs": [null]}}]})"},
+      {.status = 503, .wait_seconds = 0.1},
       {.body = R"({"choices": [{"logprobs": {"tokens": [], "token_logprobs": [NaN], "top_logprobs": [null]}}]})"}};
   const CompletionServer server(CompletionServer::Manner::kVllm, [&](int number, const ServerRequest&) -> std::optional<ServerReply> {
     return number % 2 == 0 ? std::optional(faults[static_cast<std::size_t>(number / 2) % faults.size()]) : std::nullopt;
@@ -163,12 +170,16 @@ TEST(Served, IsLookedAtBeforeAnythingIsRun) {
   const CompletionServer server, without_echo(CompletionServer::Manner::kWithoutEcho);
   refused(sweep_over(fmt::format("http://127.0.0.1:{}/v1", test::free_port())), 3, "model 'tiny': http://127.0.0.1:");
   refused(sweep_over(without_echo.endpoint()), 4, "model 'tiny': " + without_echo.endpoint() + " cannot score");
-  refused(sweep_over(server.endpoint(), "", R"([{"label": "half", "steps": [{"pruner": "random", "experts_kept": 4}]}])"), 3, "a served model meets only a variant without steps");
+  refused(sweep_over(server.endpoint(), "", R"([{"label": "half", "steps": [{"pruner": "random", "experts_kept": 4}]}])"), 3,
+          "a served model meets only a variant without steps");
   refused(sweep_over(server.endpoint(), R"(, "dtype": "f32")"), 3, "a served model has the weights and dtype that its server gives it");
   refused(sweep_over(server.endpoint(), R"(, "api_key": "sk-secret")"), 3, "did you mean 'api_key_env'?");
   EXPECT_THAT(refused(sweep_over("http://me:sk-secret@127.0.0.1/v1"), 3, "models[0].endpoint: it holds a user name or password"), Not(HasSubstr("secret")));
-  EXPECT_THAT(refused(sweep_over(server.endpoint()), 3, "models[0].endpoint: ", {"--set", "models[0].endpoint=http://me:sk-secret@127.0.0.1/v1"}), Not(HasSubstr("secret")));
-  EXPECT_THAT(refused(sweep_over(server.endpoint(), R"(, "api_key_env": "sk-secret")"), 3, "models[0].api_key_env: expected the name of an environment variable"), Not(HasSubstr("secret")));
+  EXPECT_THAT(refused(sweep_over(server.endpoint()), 3, "models[0].endpoint: ", {"--set", "models[0].endpoint=http://me:sk-secret@127.0.0.1/v1"}),
+              Not(HasSubstr("secret")));
+  EXPECT_THAT(
+      refused(sweep_over(server.endpoint(), R"(, "api_key_env": "sk-secret")"), 3, "models[0].api_key_env: expected the name of an environment variable"),
+      Not(HasSubstr("secret")));
 }
 
 TEST(Served, ItsKeyStandsNowhere) {
@@ -176,12 +187,15 @@ TEST(Served, ItsKeyStandsNowhere) {
   server.expected_key = "sk-winnow-secret";
   const SampleSweep sweep;
   sweep.write_file("sweep.json", sweep_over(server.endpoint(), R"(, "api_key_env": "WINNOW_TEST_SERVED_KEY")"));
-  const auto run = [&](const std::string& key, const std::vector<std::string>& more) { return sweep.run({.environment = {{"WINNOW_TEST_SERVED_KEY", key}}}, more); };
+  const auto run = [&](const std::string& key, const std::vector<std::string>& more) {
+    return sweep.run({.environment = {{"WINNOW_TEST_SERVED_KEY", key}}}, more);
+  };
   std::string said;
   for (const ProgramResult& result : {run("sk-winnow-secret", {"--dry-run"}), run("sk-winnow-secret", {}), run("sk-winnow-wrong", {}),
                                       test::run_winnow({"report", sweep.store().string(), "--format", "json"})})
     said += result.output + result.errors;
-  EXPECT_THAT(said, AllOf(HasSubstr("2 of 2 cells ran"), HasSubstr("the server answers 401: Incorrect API key provided: Bearer ***"), Not(HasSubstr("sk-winnow"))));
+  EXPECT_THAT(said,
+              AllOf(HasSubstr("2 of 2 cells ran"), HasSubstr("the server answers 401: Incorrect API key provided: Bearer ***"), Not(HasSubstr("sk-winnow"))));
   EXPECT_THAT(all_bytes_in(sweep.folder().path()), AllOf(HasSubstr("WINNOW_TEST_SERVED_KEY"), Not(HasSubstr("sk-winnow"))));
 }
 

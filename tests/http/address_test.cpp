@@ -15,13 +15,15 @@ TEST(Address, HasOneForm) {
 }
 
 TEST(Address, RefusesWhatIsNone) {
-  for (const char* text : {"", "127.0.0.1:8000", "ftp://host/v1", "file:///etc/passwd", "http://", "http:///v1", "http://a b/v1", "http://host/v1\r\nX: y", "http://host:99999/v1"})
+  for (const char* text : {"", "127.0.0.1:8000", "ftp://host/v1", "file:///etc/passwd", "http://", "http:///v1", "http://a b/v1", "http://host/v1\r\nX: y",
+                           "http://host:99999/v1"})
     EXPECT_ERROR_HAS(parse_address(text), kInput, "is no address; expected http://HOST:PORT/PATH");
   EXPECT_ERROR_HAS(parse_address("http://host/v1?key=abc"), kInput, "has a query");
 }
 
 TEST(Address, NeverRepeatsAPassword) {
-  for (const char* text : {"http://me:secret@host/v1", "https://secret@host/v1", "ftp://me:secret@host", "http://host/v1?key=secret", "http://me:secret@ho st"}) {
+  for (const char* text :
+       {"http://me:secret@host/v1", "https://secret@host/v1", "ftp://me:secret@host", "http://host/v1?key=secret", "http://me:secret@ho st"}) {
     const std::string sentence = test::error_text(ErrorKind::kInput, [&] { parse_address(text); });
     EXPECT_THAT(sentence, testing::AllOf(testing::Not(testing::HasSubstr("secret")), testing::Not(testing::StartsWith("(")))) << text;
   }

@@ -16,7 +16,15 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-HttpSettings quick() { return {.concurrency = 4, .connect_seconds = 2, .reply_seconds = 2, .attempts = 4, .connect_attempts = 2, .first_wait_seconds = 0.01, .longest_wait_seconds = 0.05}; }
+HttpSettings quick() {
+  return {.concurrency = 4,
+          .connect_seconds = 2,
+          .reply_seconds = 2,
+          .attempts = 4,
+          .connect_attempts = 2,
+          .first_wait_seconds = 0.01,
+          .longest_wait_seconds = 0.05};
+}
 
 double seconds_of(const std::function<void()>& act) {
   const auto start = std::chrono::steady_clock::now();
@@ -28,13 +36,17 @@ double seconds_of(const std::function<void()>& act) {
 std::vector<std::string> run(HttpClient& client, const HttpServer& server, std::size_t count) {
   std::vector<std::string> replies(count);
   client.run({.count = count,
-              .request = [&](std::size_t index) { return HttpRequest{server.url("/x"), std::to_string(index)}; },
-              .take = [&](std::size_t index, const HttpReply& reply) {
-                EXPECT_EQ(replies[index], "") << "taken twice";
-                EXPECT_EQ(reply.status, 200);
-                replies[index] = reply.body;
-                return Verdict{};
-              }});
+              .request =
+                  [&](std::size_t index) {
+                    return HttpRequest{server.url("/x"), std::to_string(index)};
+                  },
+              .take =
+                  [&](std::size_t index, const HttpReply& reply) {
+                    EXPECT_EQ(replies[index], "") << "taken twice";
+                    EXPECT_EQ(reply.status, 200);
+                    replies[index] = reply.body;
+                    return Verdict{};
+                  }});
   return replies;
 }
 
@@ -48,8 +60,9 @@ TEST(HttpClient, AsksManyAtATimeAndGetsEachReplyOnce) {
 }
 
 TEST(HttpClient, TriesAgainWhatMayPass) {
-  const ServerReply faults[] = {{.status = 500, .body = "oops"}, {.status = 429, .body = "slowly"}, {.status = 503}, {.is_dropped = true}, {.body = "re", .stated_length = 100},
-                                {.body = "re 1", .closed_after = 2}, {.body = "re", .closed_after = 0}, {.status = 408}};
+  const ServerReply faults[] = {
+      {.status = 500, .body = "oops"},     {.status = 429, .body = "slowly"}, {.status = 503}, {.is_dropped = true}, {.body = "re", .stated_length = 100},
+      {.body = "re 1", .closed_after = 2}, {.body = "re", .closed_after = 0}, {.status = 408}};
   for (const ServerReply& fault : faults) {
     std::atomic<int> number = 0;
     const HttpServer server([&](const ServerRequest& request) { return number++ % 2 == 0 ? fault : ServerReply{.body = "re " + request.body}; });
@@ -70,9 +83,11 @@ TEST(HttpClient, GivesUpWithASentence) {
     HttpClient client(settings);
     return test::error_text(ErrorKind::kInput, [&] { client.ask({server.url("/x"), ""}); });
   };
-  EXPECT_THAT(sentence({.status = 500, .body = "model \x1b[2J crashed"}), AllOf(HasSubstr("/x: the server answers 500: model \\x1b[2J crashed (after 4 attempts)")));
+  EXPECT_THAT(sentence({.status = 500, .body = "model \x1b[2J crashed"}),
+              AllOf(HasSubstr("/x: the server answers 500: model \\x1b[2J crashed (after 4 attempts)")));
   EXPECT_THAT(sentence({.is_dropped = true}), HasSubstr("the connection was closed without a reply (after 4 attempts)"));
-  EXPECT_THAT(sentence({.body = "cut", .stated_length = 30, .closed_after = 3}), HasSubstr("the connection was closed in the middle of the reply (after 4 attempts)"));
+  EXPECT_THAT(sentence({.body = "cut", .stated_length = 30, .closed_after = 3}),
+              HasSubstr("the connection was closed in the middle of the reply (after 4 attempts)"));
   EXPECT_THAT(sentence({.wait_seconds = 1}), HasSubstr("no reply in time (after 4 attempts)"));
   EXPECT_THAT(sentence({.body = std::string(100, 'x'), .seconds_between_bytes = 0.05}), HasSubstr("no reply in time"));
   EXPECT_THAT(sentence({.body = std::string(2000, 'x')}), HasSubstr("the reply is larger than 1000 bytes"));
@@ -89,7 +104,8 @@ TEST(HttpClient, TellsWhereNobodyListens) {
 
 TEST(HttpClient, WaitsAsLongAsTheServerAsks) {
   std::atomic<int> number = 0;
-  const HttpServer server([&](const ServerRequest&) { return number++ == 0 ? ServerReply{.status = 429, .headers = {"Retry-After: 1"}} : ServerReply{.body = "now"}; });
+  const HttpServer server(
+      [&](const ServerRequest&) { return number++ == 0 ? ServerReply{.status = 429, .headers = {"Retry-After: 1"}} : ServerReply{.body = "now"}; });
   HttpClient client(quick());
   EXPECT_GE(seconds_of([&] { run(client, server, 3); }), 0.99);
 }
@@ -138,16 +154,25 @@ TEST(HttpClient, AsksAgainForAReplyThatItsTakerCannotUse) {
   client.run({.count = 1, .request = [&](std::size_t) { return HttpRequest{server.url("/"), ""}; }, .take = take});
   EXPECT_EQ(taken, 1);
   number = -10;
-  EXPECT_ERROR_HAS(client.run({.count = 1, .request = [&](std::size_t) { return HttpRequest{server.url("/"), ""}; }, .take = take}), kInput, "cut JSON (after 4 attempts)");
+  EXPECT_ERROR_HAS(client.run({.count = 1,
+                               .request =
+                                   [&](std::size_t) {
+                                     return HttpRequest{server.url("/"), ""};
+                                   },
+                               .take = take}),
+                   kInput, "cut JSON (after 4 attempts)");
 }
 
 TEST(HttpClient, StopsWhenItsTakerHasEnoughAndWhenItShould) {
   const HttpServer server([](const ServerRequest&) { return ServerReply{.body = "x"}; });
   HttpClient client(quick());
   int taken = 0;
-  client.run({.count = 100, .request = [&](std::size_t) { return HttpRequest{server.url("/"), ""}; }, .take = [&](std::size_t, const HttpReply&) {
-                return Verdict{++taken == 3 ? Verdict::Kind::kEnough : Verdict::Kind::kTaken};
-              }});
+  client.run({.count = 100,
+              .request =
+                  [&](std::size_t) {
+                    return HttpRequest{server.url("/"), ""};
+                  },
+              .take = [&](std::size_t, const HttpReply&) { return Verdict{++taken == 3 ? Verdict::Kind::kEnough : Verdict::Kind::kTaken}; }});
   EXPECT_EQ(taken, 3);
 
   const HttpServer never([](const ServerRequest&) { return ServerReply{.wait_seconds = 30}; });

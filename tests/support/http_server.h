@@ -20,13 +20,13 @@ struct ServerRequest {
 struct ServerReply {
   int status = 200;
   std::string body = {};
-  std::vector<std::string> headers = {};             // "Retry-After: 1"
-  double wait_seconds = 0;                           // before the first byte
-  double seconds_between_bytes = 0;                  // 0: all at once
-  std::optional<std::size_t> stated_length = {};     // Content-Length; default: the body's
-  std::optional<std::size_t> closed_after = {};      // bytes of the body; 0: with the head; default: all are sent
-  bool is_dropped = false;                           // closed without a byte
-  bool is_endless = false;                           // the body again and again, without a Content-Length
+  std::vector<std::string> headers = {};          // "Retry-After: 1"
+  double wait_seconds = 0;                        // before the first byte
+  double seconds_between_bytes = 0;               // 0: all at once
+  std::optional<std::size_t> stated_length = {};  // Content-Length; default: the body's
+  std::optional<std::size_t> closed_after = {};   // bytes of the body; 0: with the head; default: all are sent
+  bool is_dropped = false;                        // closed without a byte
+  bool is_endless = false;                        // the body again and again, without a Content-Length
 };
 
 // An HTTP/1.1 server on a loopback port of its own, a thread a connection. The handler is called from those threads.

@@ -28,9 +28,11 @@ class CompletionServer {
   using Fault = std::function<std::optional<test::ServerReply>(int number, const test::ServerRequest& request)>;
 
   explicit CompletionServer(Manner manner = Manner::kVllm, Fault fault = {})
-      : manner_(manner), fault_(std::move(fault)), model_(load()), tokenizer_(Tokenizer::open(folder(), 32000)), server_([this](const test::ServerRequest& request) {
-          return reply(request);
-        }) {}
+      : manner_(manner),
+        fault_(std::move(fault)),
+        model_(load()),
+        tokenizer_(Tokenizer::open(folder(), 32000)),
+        server_([this](const test::ServerRequest& request) { return reply(request); }) {}
 
   static std::filesystem::path folder() { return test::fixture("lm_eval/tiny_mixtral"); }
   std::string endpoint() const { return server_.url("/v1"); }
@@ -51,10 +53,13 @@ class CompletionServer {
 
   test::ServerReply reply(const test::ServerRequest& request) {
     if (!expected_key.empty() && (!request.headers.contains("authorization") || request.headers.at("authorization") != "Bearer " + expected_key)) {
-      return {.status = 401, .body = R"({"error": {"message": "Incorrect API key provided: )" + (request.headers.contains("authorization") ? request.headers.at("authorization") : "none") + "\"}}"};
+      return {.status = 401,
+              .body = R"({"error": {"message": "Incorrect API key provided: )" +
+                      (request.headers.contains("authorization") ? request.headers.at("authorization") : "none") + "\"}}"};
     }
     const auto json = [](const Json& body) { return test::ServerReply{.body = body.dump(), .headers = {"Content-Type: application/json", "Server: uvicorn"}}; };
-    if (request.target == "/v1/models") return json({{"data", Json::array({{{"id", "tiny"}, {"owned_by", "vllm"}, {"root", "/models/tiny"}, {"max_model_len", 2050}}})}});
+    if (request.target == "/v1/models")
+      return json({{"data", Json::array({{{"id", "tiny"}, {"owned_by", "vllm"}, {"root", "/models/tiny"}, {"max_model_len", 2050}}})}});
     if (request.target == "/version") return json({{"version", version}});
     if (request.target != "/v1/completions") return {.status = 404, .body = R"({"detail": "Not Found"})"};
     const int number = completions_++;
@@ -67,7 +72,8 @@ class CompletionServer {
     }
     const Json body = Json::parse(request.body);
     if (manner_ == Manner::kText && !body["prompt"].is_string()) return {.status = 422, .body = R"({"detail": [{"msg": "Input should be a valid string"}]})"};
-    const TokenIds ids = body["prompt"].is_string() ? tokenizer_->encode(body["prompt"].get<std::string>(), Tokenizer::Special::kAdd) : body["prompt"].get<TokenIds>();
+    const TokenIds ids =
+        body["prompt"].is_string() ? tokenizer_->encode(body["prompt"].get<std::string>(), Tokenizer::Special::kAdd) : body["prompt"].get<TokenIds>();
     return json(body.value("echo", false) && manner_ != Manner::kWithoutEcho ? echo(body, ids) : generate(body, ids));
   }
 

@@ -7,7 +7,9 @@
 namespace winnow {
 namespace {
 
-EchoPrompt prompt() { return {.ids = {1, 20, 21, 22}, .scored = 2, .pieces = {"<s>", "The", "quick", "fox"}, .text = "The quick fox", .begins_with_bos = true}; }
+EchoPrompt prompt() {
+  return {.ids = {1, 20, 21, 22}, .scored = 2, .pieces = {"<s>", "The", "quick", "fox"}, .text = "The quick fox", .begins_with_bos = true};
+}
 
 // An echo of the prompt and one generated token; `numbers` and `tops` as JSON.
 std::string echo(const std::string& numbers, const std::string& tops, const std::string& tokens = R"(["<s>", "▁The", "▁quick", " fox", "."])") {
@@ -26,13 +28,15 @@ TEST(Completions, ScoreIsTheSumOverTheLastIds) {
 }
 
 TEST(Completions, TokensMayBeNamedById) {
-  EXPECT_EQ(read_echo(echo(kNumbers, kTops, R"(["token_id:1", "token_id:20", "token_id:21", "token_id:22", "token_id:9"])"), prompt(), {}).log_likelihood, -1.75);
+  EXPECT_EQ(read_echo(echo(kNumbers, kTops, R"(["token_id:1", "token_id:20", "token_id:21", "token_id:22", "token_id:9"])"), prompt(), {}).log_likelihood,
+            -1.75);
   EXPECT_ERROR_HAS(read_echo(echo(kNumbers, kTops, R"(["token_id:1", "token_id:20", "token_id:7", "token_id:22", "token_id:9"])"), prompt(), {}), kInput,
                    "the server's token 2 is 'token_id:7', ours is 'quick' (id 21): it encodes this prompt otherwise than the tokenizer folder does");
 }
 
 TEST(Completions, AnEchoMayLeaveOutBos) {
-  const std::string reply = echo("[null, -1.5, -0.25, -0.125]", R"([null, {" quick": -1.5}, {" fox": -0.25}, {".": -0.125}])", R"([" The", " quick", " fox", "."])");
+  const std::string reply =
+      echo("[null, -1.5, -0.25, -0.125]", R"([null, {" quick": -1.5}, {" fox": -0.25}, {".": -0.125}])", R"([" The", " quick", " fox", "."])");
   EXPECT_TRUE(echo_leaves_out_bos(reply, prompt()));
   EXPECT_FALSE(echo_leaves_out_bos(echo(kNumbers, kTops), prompt()));
   EXPECT_EQ(read_echo(reply, prompt(), {.prompts = CompletionDialect::Prompts::kText, .leaves_out_bos = true}).log_likelihood, -1.75);
@@ -79,7 +83,9 @@ TEST(Completions, TheFirstTokenHasNone) {
 }
 
 TEST(Completions, BytesAndSpecialTokensMayBeShownAsTheServerLikes) {
-  EXPECT_EQ(read_echo(echo(kNumbers, kTops, R"(["", "<0x41>", "�", "bytes:\\xe2", "."])"), {.ids = {1, 5, 6, 7}, .scored = 2, .pieces = {"<s>", "\n", "é", "\xE2"}}, {}).log_likelihood,
+  EXPECT_EQ(read_echo(echo(kNumbers, kTops, R"(["", "<0x41>", "�", "bytes:\\xe2", "."])"),
+                      {.ids = {1, 5, 6, 7}, .scored = 2, .pieces = {"<s>", "\n", "é", "\xE2"}}, {})
+                .log_likelihood,
             -1.75);
 }
 
@@ -104,7 +110,8 @@ TEST(Completions, ReplyIsTextAndWhyItEnded) {
   EXPECT_TRUE(cut.is_cut);
   EXPECT_EQ(cut.tokens, 2);
   EXPECT_FALSE(read_completion(R"({"choices": [{"text": "", "finish_reason": "stop"}]})").is_cut);
-  for (const char* bad : {"{}", R"({"choices": [{}]})", R"({"choices": [{"text": null}]})", R"({"choices": [{"text": ["a"]}]})", R"({"choices": [null]})", R"({"choi)"})
+  for (const char* bad :
+       {"{}", R"({"choices": [{}]})", R"({"choices": [{"text": null}]})", R"({"choices": [{"text": ["a"]}]})", R"({"choices": [null]})", R"({"choi)"})
     EXPECT_NE(test::error_text(ErrorKind::kInput, [&] { read_completion(bad); }).find("the reply"), std::string::npos) << bad;
 }
 

@@ -19,7 +19,13 @@ ServedOptions options_of(const CompletionServer& server) {
           .model = "tiny",
           .tokenizer = CompletionServer::folder(),
           .api_key_env = "",
-          .http = {.concurrency = 4, .connect_seconds = 5, .reply_seconds = 20, .attempts = 12, .connect_attempts = 2, .first_wait_seconds = 0.002, .longest_wait_seconds = 0.02}};
+          .http = {.concurrency = 4,
+                   .connect_seconds = 5,
+                   .reply_seconds = 20,
+                   .attempts = 12,
+                   .connect_attempts = 2,
+                   .first_wait_seconds = 0.002,
+                   .longest_wait_seconds = 0.02}};
 }
 
 std::vector<Request> some_requests() {
@@ -74,16 +80,28 @@ TEST(ServedModel, CountsWhatItSends) {
 TEST(ServedModel, IsNamedByWhatDecidesItsAnswers) {
   const CompletionServer server;
   const ServedModel served = open_served_model(options_of(server));
-  EXPECT_EQ(served.identity, (Json{{"endpoint", server.endpoint()}, {"model", "tiny"}, {"server", "vllm"}, {"version", "0.9.9"}, {"weights", "/models/tiny"}, {"max_length", 2048}, {"scoring", "echo"}}));
+  EXPECT_EQ(served.identity, (Json{{"endpoint", server.endpoint()},
+                                   {"model", "tiny"},
+                                   {"server", "vllm"},
+                                   {"version", "0.9.9"},
+                                   {"weights", "/models/tiny"},
+                                   {"max_length", 2048},
+                                   {"scoring", "echo"}}));
   EXPECT_EQ(served.tokenizer_sha256, Tokenizer::open(CompletionServer::folder(), 32000)->digest());
 }
 
 // Every fault there is, each third request; the answers are those of an undisturbed run, each given once (answers() checks that).
 TEST(ServedModel, LosesNoAnswerToABadServer) {
   const std::vector<Response> own = answers(*tiny_mixtral(), some_requests(), {.max_length = 24});
-  const std::vector<ServerReply> faults = {
-      {.status = 429, .body = "{}"}, {.status = 500, .body = "<html>"}, {.is_dropped = true}, {.body = R"({"choices": [{"te)"}, {.body = ""}, {.body = "{}", .stated_length = 90},
-      {.body = R"({"choices": [{"text": "x", "logprobs": {"tokens": [], "token_logprobs": [], "top_logprobs": []}}]})"}, {.body = "NaN"}, {.status = 503, .wait_seconds = 0.05}};
+  const std::vector<ServerReply> faults = {{.status = 429, .body = "{}"},
+                                           {.status = 500, .body = "<html>"},
+                                           {.is_dropped = true},
+                                           {.body = R"({"choices": [{"te)"},
+                                           {.body = ""},
+                                           {.body = "{}", .stated_length = 90},
+                                           {.body = R"({"choices": [{"text": "x", "logprobs": {"tokens": [], "token_logprobs": [], "top_logprobs": []}}]})"},
+                                           {.body = "NaN"},
+                                           {.status = 503, .wait_seconds = 0.05}};
   for (const ServerReply& fault : faults) {
     const CompletionServer server(Manner::kVllm, [&](int number, const ServerRequest& request) -> std::optional<ServerReply> {
       const bool scores = request.body.find("\"echo\":true") != std::string::npos;
@@ -109,15 +127,22 @@ TEST(ServedModel, SaysWhyItCannotBeAsked) {
     return std::string("opened");
   };
   EXPECT_THAT(sentence(Manner::kWithoutEcho, {}), AllOf(HasSubstr("unsupported: "), HasSubstr("cannot score"), HasSubstr("\"scoring\": \"none\"")));
-  EXPECT_THAT(sentence(Manner::kVllm, {}, [](ServedOptions& options) { options.model = "tiney"; }), HasSubstr("does not serve a model 'tiney'; it serves: tiny"));
+  EXPECT_THAT(sentence(Manner::kVllm, {}, [](ServedOptions& options) { options.model = "tiney"; }),
+              HasSubstr("does not serve a model 'tiney'; it serves: tiny"));
   EXPECT_THAT(sentence(Manner::kVllm, {}, [](ServedOptions& options) { options.endpoint = "http://127.0.0.1:" + std::to_string(test::free_port()) + "/v1"; }),
               AllOf(HasSubstr("input: http://127.0.0.1:"), HasSubstr("/v1/models: "), HasSubstr("(after 2 attempts)")));
-  EXPECT_THAT(sentence(Manner::kVllm, [](int, const ServerRequest&) { return ServerReply{.status = 404, .body = R"({"detail": "Not Found"})"}; }), HasSubstr("/v1/completions: the server answers 404: Not Found"));
-  EXPECT_THAT(sentence(Manner::kVllm, [](int, const ServerRequest&) { return ServerReply{.status = 307, .headers = {"Location: http://elsewhere.invalid/"}}; }), HasSubstr("a redirect, which is not followed"));
-  EXPECT_THAT(sentence(Manner::kVllm, [](int, const ServerRequest&) { return ServerReply{.status = 500, .body = R"({"error": {"message": "CUDA out of memory"}})"}; }),
-              HasSubstr("CUDA out of memory"));
-  EXPECT_THAT(sentence(Manner::kVllm, [](int, const ServerRequest&) { return ServerReply{.status = 400, .body = R"({"error": {"message": "logprobs are off"}})"}; }), HasSubstr("logprobs are off"));
-  EXPECT_THAT(sentence(Manner::kVllm, {}, [](ServedOptions& options) { options.api_key_env = "WINNOW_TEST_NO_SUCH_KEY"; }), HasSubstr("WINNOW_TEST_NO_SUCH_KEY that \"api_key_env\" names is not set"));
+  EXPECT_THAT(sentence(Manner::kVllm, [](int, const ServerRequest&) { return ServerReply{.status = 404, .body = R"({"detail": "Not Found"})"}; }),
+              HasSubstr("/v1/completions: the server answers 404: Not Found"));
+  EXPECT_THAT(sentence(Manner::kVllm, [](int, const ServerRequest&) { return ServerReply{.status = 307, .headers = {"Location: http://elsewhere.invalid/"}}; }),
+              HasSubstr("a redirect, which is not followed"));
+  EXPECT_THAT(
+      sentence(Manner::kVllm, [](int, const ServerRequest&) { return ServerReply{.status = 500, .body = R"({"error": {"message": "CUDA out of memory"}})"}; }),
+      HasSubstr("CUDA out of memory"));
+  EXPECT_THAT(
+      sentence(Manner::kVllm, [](int, const ServerRequest&) { return ServerReply{.status = 400, .body = R"({"error": {"message": "logprobs are off"}})"}; }),
+      HasSubstr("logprobs are off"));
+  EXPECT_THAT(sentence(Manner::kVllm, {}, [](ServedOptions& options) { options.api_key_env = "WINNOW_TEST_NO_SUCH_KEY"; }),
+              HasSubstr("WINNOW_TEST_NO_SUCH_KEY that \"api_key_env\" names is not set"));
 }
 
 TEST(ServedModel, GeneratesWithoutLogProbabilities) {
@@ -127,7 +152,8 @@ TEST(ServedModel, GeneratesWithoutLogProbabilities) {
   const ServedModel served = open_served_model(options);
   const std::vector<Request> requests = {GenerateRequest{"Question: 2 + 2\nAnswer:", {"\n"}, 6}};
   expect_same(answers(*served.model, requests), answers(*tiny_mixtral(), requests));
-  EXPECT_ERROR_HAS(served.model->answer(std::vector<Request>{ScoreRequest{"a", " b"}}, {}, [](std::size_t, const Response&) { return Continue::kYes; }), kUnsupported, "\"scoring\": \"none\"");
+  EXPECT_ERROR_HAS(served.model->answer(std::vector<Request>{ScoreRequest{"a", " b"}}, {}, [](std::size_t, const Response&) { return Continue::kYes; }),
+                   kUnsupported, "\"scoring\": \"none\"");
 }
 
 TEST(ServedModel, KeepsItsKeyToItself) {

@@ -101,17 +101,15 @@ class HttpClient::Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  // Whether it came to the end of all requests.
-  bool go() {
+  void go() {
     while (!is_enough_ && (next_ < exchange_.count || !waiting_.empty() || !flights_.empty())) {
-      if (settings_.should_stop && settings_.should_stop()) return false;
+      if (settings_.should_stop && settings_.should_stop()) return;
       start_what_may();
       int running = 0;
       curl_multi_perform(handles_.multi, &running);
       take_finished();
       if (!is_enough_) wait();
     }
-    return !is_enough_;
   }
 
  private:
@@ -252,18 +250,5 @@ HttpClient::~HttpClient() = default;
 void HttpClient::run(const Exchange& exchange) { Run(settings_, *handles_, exchange).go(); }
 
 std::string HttpClient::redacted(std::string text) const { return without(std::move(text), settings_.bearer); }
-
-HttpReply HttpClient::ask(const HttpRequest& request) {
-  HttpReply reply;
-  const Exchange exchange{.count = 1,
-                          .request = [&](std::size_t) { return request; },
-                          .take =
-                              [&](std::size_t, const HttpReply& taken) {
-                                reply = taken;
-                                return Verdict{};
-                              }};
-  if (!Run(settings_, *handles_, exchange).go()) throw input_error("{}: stopped before it answered", request.url);
-  return reply;
-}
 
 }  // namespace winnow

@@ -17,8 +17,8 @@ struct HttpSettings {
   double first_wait_seconds = 0.5, longest_wait_seconds = 60;  // between attempts: doubled each time, less up to half by chance
   double longest_retry_after_seconds = 600;                    // a server may ask for that much; more ends it
   std::size_t max_reply_bytes = std::size_t{64} << 20;
-  std::string bearer;                 // sent as "Authorization: Bearer …", shown nowhere
-  std::function<bool()> should_stop;  // asked several times a second while waiting
+  std::string bearer = {};                 // sent as "Authorization: Bearer …", shown nowhere
+  std::function<bool()> should_stop = {};  // asked several times a second while waiting
 };
 
 struct HttpRequest {
@@ -58,9 +58,6 @@ class HttpClient {
     std::function<Verdict(std::size_t index, const HttpReply& reply)> take;
   };
   void run(const Exchange& exchange);
-
-  // One request. Throws Error(kInput) also when it should stop.
-  HttpReply ask(const HttpRequest& request);
 
   // For what a server says of itself: the bearer taken out, should it be in there.
   std::string redacted(std::string text) const;

@@ -19,8 +19,8 @@ struct DownloadSettings {
   double stall_seconds = 30;  // without a byte, then the attempt has failed
   int attempts = 5;           // in a row that bring nothing
   double first_wait_seconds = 0.5, longest_wait_seconds = 30;
-  std::function<void(std::uint64_t bytes)> on_progress;  // of the file under way; a few times a second
-  std::function<bool()> should_stop;
+  std::function<void(std::uint64_t bytes)> on_progress = {};  // of the file under way; a few times a second
+  std::function<bool()> should_stop = {};
 };
 
 // Fetches files one after another over one connection. What has come stays in the part file and is gone on with next time (Range, and If-Range

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "harness/core/json.h"
+#include "results/stored_values.h"
 
 namespace winnow {
 namespace {
@@ -155,6 +156,13 @@ Caveats caveats_of(const Trial& trial) {
     return metric == nullptr ? 0 : static_cast<std::int64_t>(metric->value);
   };
   Caveats caveats{count("ties"), count("prompts_truncated"), count("replies_truncated"), false, count("masked_matrices") > 0};
+  if (is_served(trial.cell)) {
+    const Json& served = trial.cell.identity["model"]["served"];
+    const auto part = [&](const char* key) { return served.is_object() && served.contains(key) && served[key].is_string() ? served[key].get<std::string>() : ""; };
+    caveats.served_by = part("server").empty() ? "an unnamed server" : part("server");
+    if (!part("version").empty()) caveats.served_by += " " + part("version");
+    if (!part("endpoint").empty()) caveats.served_by += " at " + part("endpoint");
+  }
   const Json task = trial.cell.identity.is_object() ? trial.cell.identity.value("task", Json::object()) : Json::object();
   const Json data = task.is_object() ? task.value("data", Json::array()) : Json::array();
   for (const Json& part : data) {

@@ -52,6 +52,7 @@ struct Caveats {
   bool unverified_data = false;
   bool zeros_in_dense_kernels = false;  // weights were masked, and stored and multiplied all the same
   std::vector<std::string> generation_settings_ignored = {};  // "repetition_penalty 1.05" of generation_config.json, where replies were generated
+  std::string served_by = {};           // not our engine: "vllm 0.6.3 at http://127.0.0.1:8000/v1"
 };
 Caveats caveats_of(const Trial& trial);
 

@@ -30,6 +30,7 @@ OrderedJson trial_json(const Trial& trial) {
   for (const Metric& metric : trial.metrics) object["metrics"].push_back(metric_json(metric));
   object["caveats"] = {{"ties", caveats.ties}, {"prompts_truncated", caveats.prompts_truncated}, {"replies_truncated", caveats.replies_truncated},
                        {"unverified_data", caveats.unverified_data}, {"zeros_in_dense_kernels", caveats.zeros_in_dense_kernels}};
+  if (!caveats.served_by.empty()) object["caveats"]["served_by"] = caveats.served_by;
   object["identity"] = trial.cell.identity;
   object["environment"] = trial.environment;
   return object;

@@ -72,6 +72,7 @@ std::string caveat_marks(const Trial& trial, Notes& notes) {
     marks += notes.mark(fmt::format("{}: generation_config.json sets {}, which transformers applies to replies and this engine does not",
                                     markdown_text(trial.cell.model), markdown_text(setting)));
   }
+  if (!caveats.served_by.empty()) marks += notes.mark(fmt::format("not our engine: answered by {}", markdown_text(caveats.served_by)));
   if (caveats.unverified_data) marks += notes.mark("on unverified data: the files are not the published ones");
   return marks;
 }

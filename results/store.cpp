@@ -93,6 +93,18 @@ std::set<std::pair<std::string, std::int64_t>> find_answered(SQLite::Database& d
   return answered;
 }
 
+// A served model's answers stand when its server goes away: what the newest failed trial got belongs to the next one.
+void take_over_answers(SQLite::Database& database, const std::string& key, std::int64_t trial_id, TrialLog::OpenTrial& trial) {
+  const auto failed = find_trial(database, key, "status = 'failed'");
+  if (!failed) return;
+  SQLite::Statement move(database, "UPDATE answers SET trial_id = ? WHERE trial_id = ?");
+  move.bind(1, trial_id);
+  move.bind(2, failed->id);
+  if (move.exec() == 0) return;
+  trial.seconds = number_map_from_json(failed->seconds_json);
+  trial.answered = find_answered(database, trial_id);
+}
+
 void save_seconds(SQLite::Database& database, std::int64_t trial_id, const std::map<std::string, double>& seconds) {
   SQLite::Statement update(database, "UPDATE trials SET load_seconds = ?, plan_seconds = ?, prefill_seconds = ?, decode_seconds = ?, total_seconds = ?, seconds_json = ? "
                                      "WHERE id = ?");
@@ -187,6 +199,7 @@ Claimed Store::Impl::try_begin(const Cell& cell, const Json& environment, OpenTr
       } else {
         id = insert_trial(database, cell.key, environment_id);
         WINNOW_CHECK(claims->try_claim(id));
+        if (is_served(cell)) take_over_answers(database, cell.key, id, trial);
       }
       tie_trial(database, id, environment_id, sweep_id);
       claimed = Claimed::kOurs;

@@ -72,6 +72,10 @@ std::vector<std::pair<std::string, std::string>> string_pairs_from_json(const st
   return list.get<std::vector<std::pair<std::string, std::string>>>();
 }
 
+bool is_served(const Cell& cell) {
+  return cell.identity.is_object() && cell.identity.contains("model") && cell.identity["model"].is_object() && cell.identity["model"].contains("served");
+}
+
 const char* status_name(TrialStatus status) {
   switch (status) {
     case TrialStatus::kRunning: return "running";

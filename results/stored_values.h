@@ -24,6 +24,8 @@ std::vector<std::string> strings_from_json(const std::string& text);
 std::string string_pairs_to_json(const std::vector<std::string>& firsts, const std::vector<std::string>& seconds);
 std::vector<std::pair<std::string, std::string>> string_pairs_from_json(const std::string& text);
 
+bool is_served(const Cell& cell);  // by an endpoint: its identity says so
+
 const char* status_name(TrialStatus status);
 TrialStatus status_from_name(const std::string& name);
 

@@ -18,6 +18,7 @@ void add_list_command(CLI::App& program, Invocation& invocation);
 void add_inspect_command(CLI::App& program, Invocation& invocation);
 void add_trace_command(CLI::App& program, Invocation& invocation);
 void add_tokenize_command(CLI::App& program, Invocation& invocation);
+void add_fetch_command(CLI::App& program, Invocation& invocation);
 void add_requests_command(CLI::App& program, Invocation& invocation);
 void add_plan_command(CLI::App& program, Invocation& invocation);
 void add_calibrate_command(CLI::App& program, Invocation& invocation);

@@ -8,6 +8,7 @@
 #include "harness/app/calibration.h"
 #include "harness/app/make_plan.h"
 #include "harness/app/measured_model.h"
+#include "harness/app/stop_signals.h"
 #include "harness/core/digest.h"
 #include "harness/engine/cuda.h"
 #include "harness/engine/version.h"
@@ -16,6 +17,7 @@
 #include "harness/pruning/apply.h"
 #include "harness/text/engine_language_model.h"
 #include "harness/text/recorded_language_model.h"
+#include "harness/text/served_language_model.h"
 
 namespace winnow {
 namespace {
@@ -24,11 +26,12 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// What is known of a model once its files were looked at. One of the three kinds is there.
+// What is known of a model once its files were looked at, or its server asked. One of the three kinds is there.
 struct KnownModel {
   ModelIdentity identity;
   std::unique_ptr<Checkpoint> checkpoint;
-  std::unique_ptr<LanguageModel> recorded;
+  std::unique_ptr<LanguageModel> elsewhere;  // recorded or served
+  std::optional<std::int32_t> bos_id = {};   // of a served one
   std::unique_ptr<ModelConfig> random_shape;
   std::vector<TensorSpec> random_tensors;
   std::unique_ptr<WeightSource> random_source;
@@ -42,7 +45,23 @@ struct KnownModel {
 
 KnownModel look_at_recorded(const ModelSpec& spec) {
   KnownModel known{.identity = {.content_sha256 = sha256_file(spec.recorded), .is_recorded = true}};
-  known.recorded = open_recorded_outputs(spec.recorded);
+  known.elsewhere = open_recorded_outputs(spec.recorded);
+  return known;
+}
+
+KnownModel look_at_served(const ServedSpec& spec) {
+  ServedOptions options{.endpoint = spec.endpoint, .model = spec.model, .tokenizer = find_model_folder(spec.tokenizer), .max_length = spec.max_length, .api_key_env = spec.api_key_env, .http = {}};
+  options.scoring = spec.scoring == "none" ? ServedOptions::Scoring::kNone : ServedOptions::Scoring::kEcho;
+  options.http = {.concurrency = spec.concurrency,
+                  .requests_per_second = spec.requests_per_second,
+                  .reply_seconds = spec.timeout_seconds,
+                  .attempts = spec.attempts,
+                  .connect_attempts = spec.attempts,
+                  .should_stop = StopSignals::arrived};
+  ServedModel served = open_served_model(options);
+  KnownModel known{.identity = {.tokenizer_sha256 = served.tokenizer_sha256, .served = served.identity}};
+  known.elsewhere = std::move(served.model);
+  known.bos_id = served.bos_id;
   return known;
 }
 
@@ -121,14 +140,15 @@ class Opener : public ModelOpener {
 
   void check(const ModelSpec& spec, const VariantSpec& variant) override {
     const KnownModel& model = known(spec);
-    if (!model.recorded) check_steps(variant.steps, model.config(), variant.calibration.has_value());
+    if (!model.elsewhere) check_steps(variant.steps, model.config(), variant.calibration.has_value());
   }
 
   OpenedModel open(const ModelSpec& spec, const VariantSpec& variant) override {
     KnownModel& model = known(spec);
     OpenedModel opened;
-    if (model.recorded) {
-      opened.model = std::make_unique<Borrowed>(*model.recorded);
+    if (model.elsewhere) {
+      opened.model = std::make_unique<Borrowed>(*model.elsewhere);
+      opened.bos_id = model.bos_id;
       return opened;
     }
     WINNOW_CHECK(model.checkpoint);
@@ -154,7 +174,7 @@ class Opener : public ModelOpener {
 
   OpenedToMeasure open_to_measure(const ModelSpec& spec, const std::vector<VariantSpec>& variants) override {
     KnownModel& model = known(spec);
-    if (model.recorded) return ModelOpener::open_to_measure(spec, variants);
+    if (model.elsewhere) return ModelOpener::open_to_measure(spec, variants);
     MeasuredParts parts{.config = model.config(), .tensors = model.tensors(), .weights = model.weights()};
     parts.file_bytes = model.checkpoint ? static_cast<std::int64_t>(model.checkpoint->weight_bytes()) : 0;
     parts.tokenizer = model.open_tokenizer();
@@ -192,7 +212,8 @@ class Opener : public ModelOpener {
     const auto found = known_.find(spec.name);
     if (found != known_.end()) return found->second;
     try {
-      return known_.emplace(spec.name, !spec.recorded.empty() ? look_at_recorded(spec)
+      return known_.emplace(spec.name, spec.served              ? look_at_served(*spec.served)
+                                       : !spec.recorded.empty() ? look_at_recorded(spec)
                                        : !spec.config.empty() ? look_at_random(spec)
                                                               : look_at_checkpoint(spec))
           .first->second;

@@ -93,6 +93,7 @@ int run(int argc, char** argv) {
   add_tokenize_command(program, invocation);
   add_requests_command(program, invocation);
   add_demo_command(program, invocation);
+  add_fetch_command(program, invocation);
   const int parsed = parse(program, argc, argv);
   return parsed >= 0 ? parsed : invocation.action();
 }

@@ -43,6 +43,7 @@ Json task_identity(const Sweep& sweep, const TaskSpec& spec, DatasetSource& data
 
 Json model_identity(const ModelSpec& spec, const std::string& device, const ModelIdentity& identity) {
   if (identity.is_recorded) return {{"recorded_sha256", identity.content_sha256}};
+  if (!identity.served.is_null()) return {{"served", identity.served}, {"tokenizer_sha256", identity.tokenizer_sha256}, {"engine", "not ours"}};
   return {{"content_sha256", identity.content_sha256},
           {"tokenizer_sha256", identity.tokenizer_sha256},
           {"dtype", spec.dtype},
@@ -155,7 +156,7 @@ std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource&
   for (std::size_t m = 0; m < sweep.models.size(); ++m) {
     const ModelIdentity identity = opener.identify(sweep.models[m]);
     for (std::size_t v = 0; v < sweep.variants.size(); ++v) {
-      if (identity.is_recorded && !sweep.variants[v].steps.empty()) continue;
+      if (sweep.models[m].is_answered_elsewhere() && !sweep.variants[v].steps.empty()) continue;
       for (std::size_t t = 0; t < sweep.tasks.size(); ++t) {
         Json cell_identity = {{"model", model_identity(sweep.models[m], sweep.device, identity)}, {"steps", variants[v]}, {"task", tasks[t]}};
         std::string key = sha256_hex(canonical_json(cell_identity));
@@ -178,6 +179,7 @@ void check_variants(const Sweep& sweep, std::span<const Cell> cells, ModelOpener
   std::set<std::pair<std::size_t, std::size_t>> pairs;
   for (const Cell& cell : cells) pairs.emplace(cell.model_index, cell.variant_index);
   for (const auto& [m, v] : pairs) {
+    if (sweep.models[m].is_answered_elsewhere() && !sweep.variants[v].steps.empty()) continue;
     try {
       opener.check(sweep.models[m], sweep.variants[v]);
     } catch (const Error& error) {

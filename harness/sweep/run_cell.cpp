@@ -63,7 +63,12 @@ class CellRunner {
       if (run_.controls.should_stop && run_.controls.should_stop()) break;
       const std::optional<ExampleSlice> slice = slicer.next();
       if (!slice) return end();
-      stopped = answer(*slice) == Continue::kNo;
+      try {
+        stopped = answer(*slice) == Continue::kNo;
+      } catch (...) {
+        save();  // what was answered stands, whatever ended the rest
+        throw;
+      }
       save();
     }
     return std::nullopt;
@@ -94,6 +99,7 @@ class CellRunner {
       const ExampleRecord& record = slice.examples[static_cast<std::size_t>(first - missing.begin())].record;  // recorded outputs answer in order
       throw Error(error.kind(), fmt::format("{} document {}: {}", record.leaf, record.doc_id, error.what()));
     }
+    if (run_.controls.should_stop && run_.controls.should_stop()) go_on = Continue::kNo;  // a model that waits for a server stops by itself
     if (go_on == Continue::kYes) WINNOW_CHECK(std::all_of(missing.begin(), missing.end(), [](std::size_t count) { return count == 0; }));
     return go_on;
   }

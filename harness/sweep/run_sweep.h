@@ -22,6 +22,7 @@ struct ModelIdentity {
   bool is_recorded = false;
   bool has_random_weights = false;  // accuracy tasks refuse it
   std::string engine_version;       // empty for recorded outputs
+  Json served;                      // of a model behind an endpoint: which, and what its server says of itself
 };
 
 // A model, pruned and ready.
@@ -56,7 +57,7 @@ class ModelOpener {
   }
 };
 
-// All cells of a sweep in running order: pure but for the digests asked of `opener` and `datasets`. Recorded models meet the empty variant only.
+// All cells of a sweep in running order: pure but for the digests asked of `opener` and `datasets`. Recorded and served models meet the empty variant only.
 // Throws Error(kInput) naming a data file, a model, or two models that are one.
 std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource& datasets);
 

@@ -31,6 +31,23 @@ std::span<const Setting> model_settings() {
        .choices = {"random"}},
       {.name = "seed", .types = {SettingType::kInteger}, .summary = "of random weights; default 0", .minimum = 0},
       {.name = "dtype", .types = {SettingType::kString}, .summary = "to run in; default bf16", .choices = {"f32", "bf16"}},
+      {.name = "endpoint", .types = {SettingType::kString}, .summary = "OpenAI-style endpoint of a served model, http://HOST:PORT/v1"},
+      {.name = "model", .types = {SettingType::kString}, .summary = "what its server calls it"},
+      {.name = "tokenizer", .types = {SettingType::kString}, .summary = "folder with the served model's tokenizer.model, or hub name"},
+      {.name = "api_key_env", .types = {SettingType::kString}, .summary = "environment variable that holds the endpoint's key; default: none is sent"},
+      {.name = "scoring",
+       .types = {SettingType::kString},
+       .summary = "echo (default): by log-probabilities of echoed prompts; none: the endpoint gives none and only generates",
+       .choices = {"echo", "none"}},
+      {.name = "concurrency", .types = {SettingType::kInteger}, .summary = "requests to the endpoint at a time; default 8", .minimum = 1, .maximum = 1024},
+      {.name = "requests_per_second", .types = {SettingType::kNumber}, .summary = "at most, to the endpoint; default: no limit", .minimum = 0.001, .maximum = 100000},
+      {.name = "timeout_seconds", .types = {SettingType::kNumber}, .summary = "of one attempt at a request; default 300", .minimum = 0.1, .maximum = 86400},
+      {.name = "attempts", .types = {SettingType::kInteger}, .summary = "at a request before its cell fails; default 8", .minimum = 1, .maximum = 1000},
+      {.name = "max_length",
+       .types = {SettingType::kInteger},
+       .summary = "tokens of a request to the endpoint where the task names none; default: two less than the server's limit",
+       .minimum = 1,
+       .maximum = 1 << 24},
   };
   return settings;
 }

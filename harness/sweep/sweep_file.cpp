@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMaxSweepBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxItems = 10000;
 constexpr std::size_t kMaxNameBytes = 200;
+constexpr const char* kServedSettings[] = {"model", "tokenizer", "api_key_env", "scoring", "concurrency", "requests_per_second", "timeout_seconds", "attempts", "max_length"};
 
 // Reads the parts in the order the file documents them; each method throws at the place of the fault.
 class SweepReader {
@@ -37,7 +38,7 @@ class SweepReader {
     for_each("tasks", [this](const std::string& path, const GridPoint& point) { read_task(path, point); });
     grid_.check_used();
     sweep_.exclusions = grid_.exclusions();
-    check_recorded_have_dense();
+    check_dense_for_those_elsewhere();
     sweep_.file = file_.root();
     return std::move(sweep_);
   }
@@ -119,8 +120,11 @@ class SweepReader {
     ModelSpec model{.name = settings.get<std::string>("name") + point.suffix, .grid = point.values};
     check_name(path + ".name", model.name);
     refuse_second(path + ".name", model.name, first_model_, "models");
-    const int sources = settings.has("path") + settings.has("recorded") + settings.has("config");
-    if (sources != 1) throw fault(path, fmt::format("a model has exactly one of \"path\", \"recorded\", \"config\"; this one has {}", sources));
+    const int sources = settings.has("path") + settings.has("recorded") + settings.has("config") + settings.has("endpoint");
+    if (sources != 1) throw fault(path, fmt::format("a model has exactly one of \"path\", \"recorded\", \"config\", \"endpoint\"; this one has {}", sources));
+    for (const char* key : kServedSettings) {
+      if (settings.has(key) && !settings.has("endpoint")) throw fault(member_path(path, key), "only a model with an \"endpoint\" has this");
+    }
     for (const char* key : {"path", "recorded", "config"}) {
       if (settings.has(key)) check_source(member_path(path, key), settings.get<std::string>(key));
     }
@@ -129,7 +133,11 @@ class SweepReader {
     if (is_random && settings.has("recorded")) throw fault(path + ".weights", "recorded outputs have no weights");
     if (settings.has("seed") && !is_random) throw fault(path + ".seed", "only a model with \"weights\": \"random\" has a seed");
     if (settings.has("dtype") && settings.has("recorded")) throw fault(path + ".dtype", "recorded outputs have no dtype");
-    if (settings.has("recorded")) {
+    if (settings.has("endpoint")) {
+      if (settings.has("dtype") || is_random) throw fault(path, "a served model has the weights and dtype that its server gives it; leave out \"dtype\" and \"weights\"");
+      model.served = read_served(path, settings);
+      model.dtype.clear();
+    } else if (settings.has("recorded")) {
       model.recorded = resolve(settings.get<std::string>("recorded"));
       model.dtype.clear();
     } else {
@@ -142,6 +150,32 @@ class SweepReader {
         model.config = resolve(settings.has("path") ? (std::filesystem::path(given) / "config.json").string() : given);
     }
     sweep_.models.push_back(std::move(model));
+  }
+
+  ServedSpec read_served(const std::string& path, const Params& settings) const {
+    for (const char* key : {"model", "tokenizer"}) {
+      if (!settings.has(key)) throw fault(path, fmt::format("a model with an \"endpoint\" needs \"{}\"", key));
+      check_source(member_path(path, key), settings.get<std::string>(key));
+    }
+    ServedSpec served{.endpoint = settings.get<std::string>("endpoint"), .model = settings.get<std::string>("model")};
+    // What could hold a secret is not repeated, so that none of these two go through fault(), which shows an override as it was given.
+    if (served.endpoint.find('@') != std::string::npos) {
+      throw input_error("{}.endpoint: it holds a user name or password; leave them out, and name the environment variable that holds the key in \"api_key_env\"", path);
+    }
+    served.api_key_env = settings.find<std::string>("api_key_env").value_or("");
+    const bool is_name = std::all_of(served.api_key_env.begin(), served.api_key_env.end(),
+                                     [](unsigned char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); });
+    if (!is_name || (settings.has("api_key_env") && served.api_key_env.empty())) {
+      throw input_error("{}.api_key_env: expected the name of an environment variable, such as OPENAI_API_KEY, not a key itself", path);
+    }
+    served.tokenizer = resolve_model(settings.get<std::string>("tokenizer"));
+    served.scoring = settings.find<std::string>("scoring").value_or(served.scoring);
+    served.concurrency = settings.find<int>("concurrency").value_or(served.concurrency);
+    served.attempts = settings.find<int>("attempts").value_or(served.attempts);
+    served.requests_per_second = settings.find<double>("requests_per_second").value_or(served.requests_per_second);
+    served.timeout_seconds = settings.find<double>("timeout_seconds").value_or(served.timeout_seconds);
+    served.max_length = settings.find<std::int64_t>("max_length").value_or(served.max_length);
+    return served;
   }
 
   void check_source(const std::string& path, const std::string& source) const {
@@ -176,11 +210,12 @@ class SweepReader {
     sweep_.tasks.push_back({.task = task, .settings = settings.as_json(), .grid = point.values});
   }
 
-  void check_recorded_have_dense() const {
+  void check_dense_for_those_elsewhere() const {
     const bool has_dense = std::any_of(sweep_.variants.begin(), sweep_.variants.end(), [](const VariantSpec& variant) { return variant.steps.empty(); });
     for (std::size_t i = 0; i < sweep_.models.size() && !has_dense; ++i) {
-      if (!sweep_.models[i].recorded.empty())
-        throw fault(item_path("models", i), "recorded outputs meet only a variant without steps; add {\"label\": \"dense\", \"steps\": []} to \"variants\"");
+      if (!sweep_.models[i].is_answered_elsewhere()) continue;
+      throw fault(item_path("models", i), fmt::format("{} only a variant without steps; add {{\"label\": \"dense\", \"steps\": []}} to \"variants\"",
+                                                      sweep_.models[i].served ? "a served model meets" : "recorded outputs meet"));
     }
   }
 

@@ -12,7 +12,18 @@
 
 namespace winnow {
 
-// A model of the sweep: exactly one of path, recorded, config (random weights) is set.
+// A model behind an OpenAI-style endpoint.
+struct ServedSpec {
+  std::string endpoint, model;
+  std::string tokenizer;          // folder or hub name
+  std::string api_key_env;        // environment variable that holds the key; empty: none
+  std::string scoring = "echo";   // "echo" | "none"
+  int concurrency = 8, attempts = 8;
+  double requests_per_second = 0, timeout_seconds = 300;  // 0: no limit
+  std::int64_t max_length = 0;    // 0: two less than the server's limit
+};
+
+// A model of the sweep: exactly one of path, recorded, config (random weights), served is set.
 struct ModelSpec {
   std::string name;
   std::string path;      // folder or hub name "org/name[@revision]"
@@ -21,6 +32,10 @@ struct ModelSpec {
   std::uint64_t seed = 0;  // of random weights
   std::string dtype = "bf16";  // to run in: "f32" | "bf16"
   GridValues grid = {};
+  std::optional<ServedSpec> served = {};
+
+  // Nothing here can prune it: it meets the variant without steps only.
+  bool is_answered_elsewhere() const { return !recorded.empty() || served.has_value(); }
 };
 
 struct StepSpec {

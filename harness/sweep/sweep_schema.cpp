@@ -128,7 +128,7 @@ OrderedJson sweep_schema(const PrunerDeclarations& pruners) {
   for (const char* list : {"models", "variants", "tasks"}) schema["required"].push_back(list);
   OrderedJson& definitions = schema["definitions"];
   definitions["model"] = of_settings(model_settings());
-  definitions["model"]["oneOf"] = exactly_one_of({"path", "recorded", "config"});
+  definitions["model"]["oneOf"] = exactly_one_of({"path", "recorded", "config", "endpoint"});
   definitions["variant"] = variant_schema();
   definitions["step"] = steps.schema();
   definitions["calibration"] = of_settings(calibration_settings());

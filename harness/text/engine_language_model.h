@@ -12,7 +12,7 @@ namespace winnow {
 struct EngineOptions {
   std::int64_t token_budget = 8192;  // rows of one batch
   PrefixSharing sharing = PrefixSharing::kOn;
-  std::size_t max_sequences = 64;    // generated side by side
+  std::size_t max_sequences = 64;  // generated side by side
 };
 
 // Our engine as a language model. Keys and values are kept for at most one path and one batch of rows while scoring, and for about

@@ -93,7 +93,7 @@ const std::vector<TableForm>& table_forms() {
 TableForm form_of(const std::string& task) {
   const auto found = std::ranges::find(table_forms(), task, &TableForm::task);
   if (found != table_forms().end()) return *found;
-  return {task, {{"result", [](const Trial& trial, const std::string&) { return trial.metrics.empty() ? std::string(kNothing) : trial.metrics.front().name + " " + shown(&trial.metrics.front()); }}}};
+  return {task, {{"result", [](const Trial& trial, const std::string&) { return trial.metrics.empty() ? std::string(kNothing) : markdown_text(trial.metrics.front().name) + " " + shown(&trial.metrics.front()); }}}};
 }
 
 class Table {

@@ -19,7 +19,7 @@ constexpr NamedQuantile kDivergenceQuantiles[] = {{"median", 0.5}, {"p90", 0.9},
 constexpr NamedQuantile kChangeQuantiles[] = {{"min", 0},    {"p01", 0.01}, {"p05", 0.05}, {"p10", 0.1},  {"p25", 0.25}, {"median", 0.5},
                                               {"p75", 0.75}, {"p90", 0.9},  {"p95", 0.95}, {"p99", 0.99}, {"max", 1}};
 
-// Everything that is kept of a variant: two floats a token for the quantiles, and sums by block.
+// Everything that is kept of a variant: two numbers a token for the quantiles, and sums by block.
 class TokenSums {
  public:
   explicit TokenSums(const std::vector<std::int64_t>& lengths) : lengths_(lengths) {
@@ -39,27 +39,20 @@ class TokenSums {
     variant_loss[block_] -= token.variant_log_probability;
     loss_change[block_] += change;
     loss_change_squares += change * change;
-    divergences.push_back(static_cast<float>(token.divergence));
-    changes.push_back(static_cast<float>(std::exp(token.variant_log_probability) - std::exp(token.dense_log_probability)));
-    change_squares += static_cast<double>(changes.back()) * changes.back();
+    divergences.push_back(token.divergence);
+    changes.push_back(std::exp(token.variant_log_probability) - std::exp(token.dense_log_probability));
+    change_squares += changes.back() * changes.back();
   }
 
   std::vector<double> divergence, same_top, dense_loss, variant_loss, loss_change;  // by block
   double loss_change_squares = 0, change_squares = 0;
-  std::vector<float> divergences, changes;  // by token
+  std::vector<double> divergences, changes;  // by token
 
  private:
   const std::vector<std::int64_t>& lengths_;
   std::size_t block_ = 0;
   std::int64_t taken_of_block_ = 0;
 };
-
-std::vector<double> quantiles_of(const std::vector<float>& values, const std::vector<double>& probabilities) {
-  const std::vector<double> wide(values.begin(), values.end());
-  std::vector<double> found;
-  for (const double probability : probabilities) found.push_back(quantile(wide, probability));
-  return found;
-}
 
 double sum(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
 
@@ -122,14 +115,13 @@ class Divergence : public Measurement {
   }
 
   template <std::size_t N>
-  void add_quantiles(const std::string& of, const NamedQuantile (&quantiles)[N], const std::vector<float>& values, const std::vector<std::int64_t>& lengths, const char* unit,
+  void add_quantiles(const std::string& of, const NamedQuantile (&quantiles)[N], const std::vector<double>& values, const std::vector<std::int64_t>& lengths, const char* unit,
                      Figures& figures) const {
     std::vector<double> probabilities;
     for (const NamedQuantile& quantile : quantiles) probabilities.push_back(quantile.probability);
     const std::vector<double> errors = bootstrap_quantile_errors(values, lengths, probabilities, replicates_, seed_);
-    const std::vector<double> found = quantiles_of(values, probabilities);
     for (std::size_t i = 0; i < N; ++i) {
-      Metric& metric = figures.add(fmt::format("{}_{}", of, quantiles[i].name), found[i], unit, unit == std::string_view("nats") ? Better::kLower : Better::kHigher);
+      Metric& metric = figures.add(fmt::format("{}_{}", of, quantiles[i].name), quantile(values, probabilities[i]), unit, unit == std::string_view("nats") ? Better::kLower : Better::kHigher);
       metric.count = std::ssize(values);
       if (!std::isnan(errors[i])) metric.standard_error = errors[i];
     }

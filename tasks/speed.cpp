@@ -91,7 +91,7 @@ class Speed : public Measurement {
     const MachineState before = inputs.machine();
     const std::map<Key, Rounds> rounds = run_rounds(inputs, in_turn, shelf);
     const Conditions conditions = conditions_between(before, inputs.machine(), inputs.threads);
-    const std::string how = fmt::format("{}, {} rounds after {} of warm-up, {}; {} tokens of context, {} new ones, {} threads", names(inputs, in_turn), repeats_, warm_up_,
+    const std::string how = fmt::format("{}, {} rounds after {} of warm-up, {}; {} tokens of context, {} new ones, threads {}", names(inputs, in_turn), repeats_, warm_up_,
                                         order_text(shelf, in_turn.size()), context_, new_tokens_, inputs.threads);
     const ModelSize dense = inputs.model.size(kDense);
     for (const VariantNumber variant : inputs.variants) {

@@ -193,15 +193,13 @@ class EngineModel : public EngineMeasuredModel {
       const std::int64_t room = std::max<std::int64_t>(available_bytes() / 4 / bytes_per_token(walk), parts_.token_budget);
       CalibrationTokens tokens;
       std::int64_t rows = 0;
-      std::size_t longest = 1, end = first;
+      std::size_t end = first;
       for (; end < together.windows.size() && (rows == 0 || rows + std::ssize(together.windows[end].ids) <= room); ++end) {
         rows += std::ssize(together.windows[end].ids);
-        longest = std::max(longest, together.windows[end].ids.size());
         tokens.sequences.push_back(together.windows[end].ids);
       }
-      walk.options.sequences_per_batch = std::max<std::size_t>(1, static_cast<std::size_t>(parts_.token_budget) / longest);
       // Steps of all chunks, were they all as long as this one.
-      const std::size_t steps_of_chunk = parts_.config.layers.size() * (1 + alive_.size()) + tokens.sequences.size() / walk.options.sequences_per_batch + 2;
+      const std::size_t steps_of_chunk = parts_.config.layers.size() * (1 + alive_.size()) + tokens.sequences.size() + 2;
       const std::size_t chunks_left = (together.windows.size() - first + (end - first) - 1) / (end - first);
       const std::size_t total = steps_done + steps_of_chunk * chunks_left;
       walk.on_step = [&] {
@@ -224,7 +222,7 @@ class EngineModel : public EngineMeasuredModel {
       });
       return WalkedModel{of.pruned.config, of.pruned.tensors, *of.pruned.weights, of.is_dense, !changes_head};
     };
-    TogetherWalk walk{.dense = walked(*dense_), .variants = {}, .options = {.dtype = parts_.load.dtype, .device = parts_.load.device}, .on_failed = {}, .on_step = {}};
+    TogetherWalk walk{.dense = walked(*dense_), .variants = {}, .options = {.dtype = parts_.load.dtype, .device = parts_.load.device, .sequences_per_batch = 1}, .on_failed = {}, .on_step = {}};
     for (const VariantNumber variant : variants) walk.variants.push_back(walked(planned(variant)));
     return walk;
   }

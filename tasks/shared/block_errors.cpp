@@ -26,7 +26,7 @@ class QuantilePass {
     std::ranges::sort(wanted_, {}, &Wanted::rank);
     quantiles_.assign(probabilities.size(), 0);
   }
-  void add(float value, std::int64_t copies) {
+  void add(double value, std::int64_t copies) {
     passed_ += copies;
     for (; next_ < wanted_.size() && wanted_[next_].rank < passed_; ++next_) quantiles_[wanted_[next_].quantile] += wanted_[next_].share * value;
   }
@@ -72,7 +72,7 @@ double block_error_of_mean(std::span<const double> sums, std::span<const std::in
   return std::sqrt(blocks / (blocks - 1) * squares) / count;
 }
 
-std::vector<double> bootstrap_quantile_errors(std::span<const float> values, std::span<const std::int64_t> lengths, std::span<const double> probabilities, int replicates,
+std::vector<double> bootstrap_quantile_errors(std::span<const double> values, std::span<const std::int64_t> lengths, std::span<const double> probabilities, int replicates,
                                               std::uint64_t seed) {
   std::vector<double> errors(probabilities.size(), kNoNumber);
   if (lengths.size() < 2 || replicates < 2) return errors;

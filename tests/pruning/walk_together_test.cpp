@@ -162,8 +162,9 @@ TEST_F(WalkTogether, AVariantThatFailsLeavesTheOthersAlone) {
   const PrunedCheckpoint whole = apply(plan);
   Spoilt missing(*whole.weights, Role::kQuery, std::nanf("")), infinite(*whole.weights, Role::kFinalNorm, std::numeric_limits<float>::infinity());
   TogetherWalk together = walk({});
-  together.variants = {{whole.config, whole.tensors, missing, false, true}, {whole.config, whole.tensors, *whole.weights, false, true},
-                       {whole.config, whole.tensors, infinite, false, false}};
+  together.variants.push_back({whole.config, whole.tensors, missing, false, true});
+  together.variants.push_back({whole.config, whole.tensors, *whole.weights, false, true});
+  together.variants.push_back({whole.config, whole.tensors, infinite, false, false});
   std::map<std::size_t, std::string> failed;
   together.on_failed = [&](std::size_t variant, const std::string& reason) { EXPECT_TRUE(failed.emplace(variant, reason).second); };
   const Compared compared = compare(together);
@@ -217,7 +218,7 @@ TEST_F(WalkTogether, MoeLayersAreComparedOnTheDenseModelsInputsAndOnTheirOwn) {
 
 TEST_F(WalkTogether, TheDenseModelAsAVariantHasNoError) {
   TogetherWalk together = walk({});
-  together.variants = {together.dense};
+  together.variants.push_back(together.dense);
   for (const MoeComparison& layer : walk_moe_layers(together, tokens_).at(0)) {
     EXPECT_GT(layer.dense_squares, 0);
     EXPECT_EQ(layer.same_input_squares, 0);

@@ -30,16 +30,16 @@ TEST(BlockErrors, OfBlocksOfOneTokenIsTheUsualErrorOfAMean) {
 
 // A text whose windows differ: neighbours are alike.
 struct Text {
-  std::vector<float> values;
+  std::vector<double> values;
   std::vector<std::int64_t> lengths;
   std::vector<double> sums;
 };
 Text alike_within_windows(std::size_t windows) {
   std::mt19937 random(11);
-  std::normal_distribution<float> of_window(0, 1), of_token(0, 0.5);
+  std::normal_distribution<double> of_window(0, 1), of_token(0, 0.5);
   Text text;
   for (std::size_t w = 0; w < windows; ++w) {
-    const float centre = of_window(random);
+    const double centre = of_window(random);
     text.lengths.push_back(20 + static_cast<std::int64_t>(w % 7));
     text.sums.push_back(0);
     for (std::int64_t t = 0; t < text.lengths.back(); ++t) {
@@ -73,8 +73,7 @@ TEST(BlockErrors, OfAMeanIsWhatABootstrapOfTheWindowsGives) {
   const Text text = alike_within_windows(60);
   const double formula = block_error_of_mean(text.sums, text.lengths);
   EXPECT_NEAR(formula, deviation(bootstrap(text, [](std::vector<double>& sample) { return mean(sample); })), 0.1 * formula);
-  const std::vector<double> tokens(text.values.begin(), text.values.end());
-  EXPECT_GT(formula, 3 * mean_standard_error(tokens));  // as if tokens were independent
+  EXPECT_GT(formula, 3 * mean_standard_error(text.values));  // as if tokens were independent
 }
 
 TEST(BlockErrors, OfQuantilesAreWhatABootstrapTheLongWayGives) {
@@ -89,7 +88,7 @@ TEST(BlockErrors, OfQuantilesAreWhatABootstrapTheLongWayGives) {
 }
 
 TEST(BlockErrors, OfEqualValuesAreNothing) {
-  const std::vector<float> values(12, 0.25f);
+  const std::vector<double> values(12, 0.25);
   const std::vector<double> probabilities{0.5, 1};
   EXPECT_THAT(bootstrap_quantile_errors(values, std::vector<std::int64_t>{4, 4, 4}, probabilities, 50, 1), ElementsAre(0, 0));
   EXPECT_TRUE(std::isnan(bootstrap_quantile_errors(values, std::vector<std::int64_t>{12}, probabilities, 50, 1)[0]));

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "harness/api/task.h"
 #include "tests/support/dataset_sources.h"
 #include "tests/support/errors.h"
 #include "tests/support/fake_measured_model.h"
@@ -138,7 +139,7 @@ TEST(Footprint, TellsSizesAndKurtosisBeforeAndAfter) {
   model.variants[1].size.has_zeros_in_dense_kernels = true;
   model.variants[1].size.is_dense = false;
   model.variants[1].size.file_bytes = 0;
-  model.variants[1].kinds[0] = model.variants[kDense].kinds[1];  // as if pruning had left −1 and 1
+  model.variants[1].kinds[0].all = model.variants[kDense].kinds[1].all;  // as if pruning had left −1 and 1
   const MeasuredAll all = measure("footprint", model, Json::object());
   EXPECT_EQ(all.measured.at(0).metrics.front().name, "stored_bytes");
   EXPECT_EQ(all.value(0, "stored_bytes"), 200);

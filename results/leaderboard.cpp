@@ -7,6 +7,7 @@
 
 #include "harness/core/json.h"
 #include "results/stored_values.h"
+#include "results/measurement_tables.h"
 
 namespace winnow {
 namespace {
@@ -137,8 +138,11 @@ std::vector<std::string> ignored_settings(const Trial& trial) {
 Leaderboard rank(std::vector<Trial> trials) {
   Leaderboard board;
   board.trials = std::move(trials);
-  for (const Trial& trial : board.trials) index_of(board.tasks, trial.cell.task_label);
+  for (const Trial& trial : board.trials) {
+    if (!is_measurement(trial)) index_of(board.tasks, trial.cell.task_label);
+  }
   for (std::size_t index = 0; index < board.trials.size(); ++index) {
+    if (is_measurement(board.trials[index])) continue;
     const Cell& cell = board.trials[index].cell;
     LeaderboardRow& row = row_of(board, cell);
     row.cells.resize(board.tasks.size());

@@ -103,9 +103,8 @@ Estimate mean_of(const PairedOutcomes& paired, double factor, double& freedom) {
 }
 
 Judged judge_means(const PairedOutcomes& paired, GateRule::Scale scale, const Bounds& bounds, double level) {
-  double freedom = kInfinity, before = 0, after = 0;
-  for (const std::vector<double>& draw : paired.first) before += mean(draw) / static_cast<double>(paired.first.size());
-  for (const std::vector<double>& draw : paired.second) after += mean(draw) / static_cast<double>(paired.second.size());
+  double freedom = kInfinity;
+  const auto [before, after] = stratified_means(paired.strata());
   const bool is_ratio = scale == GateRule::Scale::kRatio;
   const double value = is_ratio ? after / before : after - before;
   // Around a ratio r the mean of second − r·first moves by the first's mean: a linearised interval.

@@ -49,7 +49,8 @@ Column plain(std::string heading, std::string name) {
 // "12.0 (11.5–12.1)"
 Column ranged(std::string heading, std::string name) {
   return {std::move(heading), [name](const Trial& trial, const std::string& leaf) -> std::string {
-            const Metric *middle = find_metric(trial, name, leaf), *low = find_metric(trial, name + "_low", leaf), *high = find_metric(trial, name + "_high", leaf);
+            const Metric *middle = find_metric(trial, name, leaf), *low = find_metric(trial, name + "_low", leaf),
+                         *high = find_metric(trial, name + "_high", leaf);
             if (middle == nullptr || low == nullptr || high == nullptr) return shown(middle);
             return fmt::format("{} ({}–{})", shown(middle), shown(low), shown(high));
           }};
@@ -71,20 +72,22 @@ struct TableForm {
 const std::vector<TableForm>& table_forms() {
   static const std::vector<TableForm> forms = {
       {"footprint",
-       {plain("stored", "stored_bytes"), plain("resident", "resident_bytes"), plain("KV a token", "kv_bytes_per_token"), plain("peak anonymous", "peak_anonymous_bytes"),
-        plain("peak file", "peak_file_bytes"), plain("device peak", "device_peak_bytes"), plain("parameters", "parameters"), plain("active", "active_parameters"),
-        plain("sparsity", "realised_sparsity"), before_and_after("excess kurtosis", "excess_kurtosis")}},
+       {plain("stored", "stored_bytes"), plain("resident", "resident_bytes"), plain("KV a token", "kv_bytes_per_token"),
+        plain("peak anonymous", "peak_anonymous_bytes"), plain("peak file", "peak_file_bytes"), plain("device peak", "device_peak_bytes"),
+        plain("parameters", "parameters"), plain("active", "active_parameters"), plain("sparsity", "realised_sparsity"),
+        before_and_after("excess kurtosis", "excess_kurtosis")}},
       {"speed",
-       {ranged("prefill tokens/s", "prefill_tokens_per_second"), ranged("decode tokens/s", "decode_tokens_per_second"), ranged("decode against dense", "decode_speed_ratio"),
-        plain("experts touched a step", "experts_touched"), plain("expert rows a step", "expert_rows_per_step"), plain("weights read a step", "weight_bytes_per_step")},
+       {ranged("prefill tokens/s", "prefill_tokens_per_second"), ranged("decode tokens/s", "decode_tokens_per_second"),
+        ranged("decode against dense", "decode_speed_ratio"), plain("experts touched a step", "experts_touched"),
+        plain("expert rows a step", "expert_rows_per_step"), plain("weights read a step", "weight_bytes_per_step")},
        "decode_tokens_per_second"},
       {"divergence",
        {plain("KL mean", "kl_divergence"), plain("median", "kl_divergence_median"), plain("90 %", "kl_divergence_p90"), plain("99 %", "kl_divergence_p99"),
-        plain("99.9 %", "kl_divergence_p999"), plain("max", "kl_divergence_max"), plain("same top token", "same_top"), plain("Δp 5 %", "probability_change_p05"),
-        plain("Δp 95 %", "probability_change_p95"), plain("ratio of perplexities", "perplexity_ratio")}},
+        plain("99.9 %", "kl_divergence_p999"), plain("max", "kl_divergence_max"), plain("same top token", "same_top"),
+        plain("Δp 5 %", "probability_change_p05"), plain("Δp 95 %", "probability_change_p95"), plain("ratio of perplexities", "perplexity_ratio")}},
       {"reconstruction_error",
-       {plain("error, dense inputs", "reconstruction_error"), plain("error, own inputs", "reconstruction_error_own"), before_and_after("load entropy", "load_entropy"),
-        before_and_after("dead experts", "dead_experts")}},
+       {plain("error, dense inputs", "reconstruction_error"), plain("error, own inputs", "reconstruction_error_own"),
+        before_and_after("load entropy", "load_entropy"), before_and_after("dead experts", "dead_experts")}},
   };
   return forms;
 }
@@ -93,7 +96,9 @@ const std::vector<TableForm>& table_forms() {
 TableForm form_of(const std::string& task) {
   const auto found = std::ranges::find(table_forms(), task, &TableForm::task);
   if (found != table_forms().end()) return *found;
-  return {task, {{"result", [](const Trial& trial, const std::string&) { return trial.metrics.empty() ? std::string(kNothing) : markdown_text(trial.metrics.front().name) + " " + shown(&trial.metrics.front()); }}}};
+  return {task, {{"result", [](const Trial& trial, const std::string&) {
+                    return trial.metrics.empty() ? std::string(kNothing) : markdown_text(trial.metrics.front().name) + " " + shown(&trial.metrics.front());
+                  }}}};
 }
 
 class Table {
@@ -153,7 +158,8 @@ class Table {
   void add_line(const Trial& trial, const std::string& leaf) {
     const Metric* contended = find_metric(trial, "contended");
     const bool is_contended = contended != nullptr && contended->value > 0;
-    Line line{.names = {markdown_text(trial.cell.model), markdown_text(trial.cell.variant) + (is_contended ? " (contended)" : "") + mark(trial.reason)}, .numbers = {}};
+    Line line{.names = {markdown_text(trial.cell.model), markdown_text(trial.cell.variant) + (is_contended ? " (contended)" : "") + mark(trial.reason)},
+              .numbers = {}};
     if (!form_.lines_of.empty()) line.names.push_back(markdown_text(leaf.substr(leaf.rfind('_') + 1)));
     for (const Column& column : form_.columns) line.numbers.push_back(column.text(trial, leaf));
     lines_.push_back(std::move(line));
@@ -161,7 +167,8 @@ class Table {
 
   void add_failure(const Trial& trial) {
     const char* word = trial.status == TrialStatus::kFailed ? "failed" : trial.status == TrialStatus::kSkipped ? "skipped" : "unfinished";
-    lines_.push_back({.names = {markdown_text(trial.cell.model), fmt::format("{} ({}){}", markdown_text(trial.cell.variant), word, mark(trial.reason))}, .numbers = {}});
+    lines_.push_back(
+        {.names = {markdown_text(trial.cell.model), fmt::format("{} ({}){}", markdown_text(trial.cell.variant), word, mark(trial.reason))}, .numbers = {}});
   }
 
   TableForm form_;

@@ -59,7 +59,8 @@ double sum(const std::vector<double>& values) { return std::accumulate(values.be
 // How far each variant's next-token distributions moved from the dense model's. Natural logarithms throughout.
 class Divergence : public Measurement {
  public:
-  explicit Divergence(const Params& params) : text_("divergence", params), replicates_(params.get<int>("replicates")), seed_(params.get<std::uint64_t>("seed")) {}
+  explicit Divergence(const Params& params)
+      : text_("divergence", params), replicates_(params.get<int>("replicates")), seed_(params.get<std::uint64_t>("seed")) {}
 
   std::vector<DatasetPart> reads() const override { return text_.reads(); }
   bool needs_tokenizer() const override { return true; }
@@ -115,13 +116,14 @@ class Divergence : public Measurement {
   }
 
   template <std::size_t N>
-  void add_quantiles(const std::string& of, const NamedQuantile (&quantiles)[N], const std::vector<double>& values, const std::vector<std::int64_t>& lengths, const char* unit,
-                     Figures& figures) const {
+  void add_quantiles(const std::string& of, const NamedQuantile (&quantiles)[N], const std::vector<double>& values, const std::vector<std::int64_t>& lengths,
+                     const char* unit, Figures& figures) const {
     std::vector<double> probabilities;
     for (const NamedQuantile& quantile : quantiles) probabilities.push_back(quantile.probability);
     const std::vector<double> errors = bootstrap_quantile_errors(values, lengths, probabilities, replicates_, seed_);
     for (std::size_t i = 0; i < N; ++i) {
-      Metric& metric = figures.add(fmt::format("{}_{}", of, quantiles[i].name), quantile(values, probabilities[i]), unit, unit == std::string_view("nats") ? Better::kLower : Better::kHigher);
+      Metric& metric = figures.add(fmt::format("{}_{}", of, quantiles[i].name), quantile(values, probabilities[i]), unit,
+                                   unit == std::string_view("nats") ? Better::kLower : Better::kHigher);
       metric.count = std::ssize(values);
       if (!std::isnan(errors[i])) metric.standard_error = errors[i];
     }
@@ -141,7 +143,12 @@ class Divergence : public Measurement {
 
 std::vector<Setting> settings() {
   std::vector<Setting> settings = ComparedText::settings();
-  settings.push_back({.name = "replicates", .types = {SettingType::kInteger}, .default_value = 500, .summary = "bootstrap draws for the errors of quantiles", .minimum = 2, .maximum = 100000});
+  settings.push_back({.name = "replicates",
+                      .types = {SettingType::kInteger},
+                      .default_value = 500,
+                      .summary = "bootstrap draws for the errors of quantiles",
+                      .minimum = 2,
+                      .maximum = 100000});
   settings.push_back({.name = "seed", .types = {SettingType::kInteger}, .default_value = 1234, .summary = "of those draws", .minimum = 0});
   return settings;
 }
@@ -149,7 +156,8 @@ std::vector<Setting> settings() {
 const Registration<Measurement> kRegistration{
     {.name = "divergence",
      .version = 1,
-     .summary = "full-vocabulary KL divergence from the dense model, same top token, change of the true token's probability, ratio of perplexities with its paired error",
+     .summary = "full-vocabulary KL divergence from the dense model, same top token, change of the true token's probability, ratio of perplexities with its "
+                "paired error",
      .settings = settings(),
      .make = [](const Params& params) -> std::unique_ptr<Measurement> { return std::make_unique<Divergence>(params); }}};
 

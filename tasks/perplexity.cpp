@@ -81,9 +81,7 @@ class Perplexity : public Task {
 };
 
 std::vector<Setting> settings() {
-  std::vector<Setting> settings = with_common_settings(
-      {.shots = 0, .most_shots = 0, .split = "", .dataset = "wikitext2"},
-window_settings());
+  std::vector<Setting> settings = with_common_settings({.shots = 0, .most_shots = 0, .split = "", .dataset = "wikitext2"}, window_settings());
   for (Setting& setting : settings) {
     if (setting.name == "split") setting.summary += "; its first one unless given";
   }

@@ -73,7 +73,8 @@ class Speed : public Measurement {
     if (batch_sizes_.empty()) throw input_error("task speed: \"batch_sizes\" is empty; give at least one, such as [1, 8, 32]");
     for (std::size_t i = 0; i < batch_sizes_.size(); ++i) {
       if (batch_sizes_[i] < 1 || batch_sizes_[i] > 4096) throw input_error("task speed: a batch size is {}, expected 1 to 4096", batch_sizes_[i]);
-      if (std::count(batch_sizes_.begin(), batch_sizes_.end(), batch_sizes_[i]) > 1) throw input_error("task speed: \"batch_sizes\" has {} twice", batch_sizes_[i]);
+      if (std::count(batch_sizes_.begin(), batch_sizes_.end(), batch_sizes_[i]) > 1)
+        throw input_error("task speed: \"batch_sizes\" has {} twice", batch_sizes_[i]);
     }
   }
 
@@ -91,15 +92,17 @@ class Speed : public Measurement {
     const MachineState before = inputs.machine();
     const std::map<Key, Rounds> rounds = run_rounds(inputs, in_turn, shelf);
     const Conditions conditions = conditions_between(before, inputs.machine(), inputs.threads);
-    const std::string how = fmt::format("{}, {} rounds after {} of warm-up, {}; {} tokens of context, {} new ones, threads {}", names(inputs, in_turn), repeats_, warm_up_,
-                                        order_text(shelf, in_turn.size()), context_, new_tokens_, inputs.threads);
+    const std::string how = fmt::format("{}, {} rounds after {} of warm-up, {}; {} tokens of context, {} new ones, threads {}", names(inputs, in_turn),
+                                        repeats_, warm_up_, order_text(shelf, in_turn.size()), context_, new_tokens_, inputs.threads);
     const ModelSize dense = inputs.model.size(kDense);
     for (const VariantNumber variant : inputs.variants) {
       Figures figures;
       add_headline(rounds.at({batch_sizes_.size() - 1, variant}), figures);
       for (std::size_t b = 0; b < batch_sizes_.size(); ++b) add_batch(rounds.at({b, variant}), rounds.at({b, reference}), b, figures);
       add_conditions(conditions, figures);
-      inputs.on_measured(variant, {.metrics = figures.take(), .note = how + limits(inputs.model.size(variant), dense) + remark_on(conditions), .seconds = seconds_of(rounds, variant)});
+      inputs.on_measured(
+          variant,
+          {.metrics = figures.take(), .note = how + limits(inputs.model.size(variant), dense) + remark_on(conditions), .seconds = seconds_of(rounds, variant)});
     }
   }
 
@@ -151,7 +154,8 @@ class Speed : public Measurement {
 
   // Of the last batch size that the sweep names.
   void add_headline(const Rounds& rounds, Figures& figures) const {
-    Metric& headline = figures.add("decode_tokens_per_second", static_cast<double>(rounds.counted.decode_tokens) / median(rounds.decode_seconds), "tokens/s", Better::kHigher);
+    Metric& headline =
+        figures.add("decode_tokens_per_second", static_cast<double>(rounds.counted.decode_tokens) / median(rounds.decode_seconds), "tokens/s", Better::kHigher);
     headline.filter = fmt::format("batch_{}", batch_sizes_.back());
     headline.count = repeats_;
   }
@@ -229,7 +233,9 @@ class Speed : public Measurement {
   static std::string limits(const ModelSize& size, const ModelSize& dense) {
     std::string text;
     if (size.has_zeros_in_dense_kernels) text += "; zeros in dense kernels are read and multiplied like any weight, so that masking makes nothing faster here";
-    if (size.experts < dense.experts) text += "; dropped experts save bytes only where a step's tokens spread over more experts than stay: none at batch size 1, and none of prefill's arithmetic";
+    if (size.experts < dense.experts)
+      text +=
+          "; dropped experts save bytes only where a step's tokens spread over more experts than stay: none at batch size 1, and none of prefill's arithmetic";
     return text;
   }
 
@@ -244,12 +250,42 @@ const Registration<Measurement> kRegistration{
     {.name = "speed",
      .version = 1,
      .summary = "prefill and decode tokens per second by batch size, variants in turn, with experts touched and bytes of weights read per step",
-     .settings = {{.name = "batch_sizes", .types = {SettingType::kIntegerList}, .default_value = {1, 8, 32}, .summary = "prompts side by side", .minimum = 1, .maximum = 4096},
-                  {.name = "context", .types = {SettingType::kInteger}, .default_value = 512, .summary = "tokens of a prompt, random ids", .minimum = 1, .maximum = 1 << 20},
-                  {.name = "new_tokens", .types = {SettingType::kInteger}, .default_value = 32, .summary = "greedy steps after the prompts", .minimum = 1, .maximum = 1 << 16},
-                  {.name = "repeats", .types = {SettingType::kInteger}, .default_value = 5, .summary = "rounds over the variants; medians and ranges are over them", .minimum = 5, .maximum = 1000},
-                  {.name = "warm_up", .types = {SettingType::kInteger}, .default_value = 1, .summary = "runs before the first round; the first of them counts experts", .minimum = 1, .maximum = 100},
-                  {.name = "memory_share", .types = {SettingType::kNumber}, .default_value = 0.8, .summary = "of the memory that is free: variants that fit are held, the others read anew each round", .minimum = 0, .maximum = 1},
+     .settings = {{.name = "batch_sizes",
+                   .types = {SettingType::kIntegerList},
+                   .default_value = {1, 8, 32},
+                   .summary = "prompts side by side",
+                   .minimum = 1,
+                   .maximum = 4096},
+                  {.name = "context",
+                   .types = {SettingType::kInteger},
+                   .default_value = 512,
+                   .summary = "tokens of a prompt, random ids",
+                   .minimum = 1,
+                   .maximum = 1 << 20},
+                  {.name = "new_tokens",
+                   .types = {SettingType::kInteger},
+                   .default_value = 32,
+                   .summary = "greedy steps after the prompts",
+                   .minimum = 1,
+                   .maximum = 1 << 16},
+                  {.name = "repeats",
+                   .types = {SettingType::kInteger},
+                   .default_value = 5,
+                   .summary = "rounds over the variants; medians and ranges are over them",
+                   .minimum = 5,
+                   .maximum = 1000},
+                  {.name = "warm_up",
+                   .types = {SettingType::kInteger},
+                   .default_value = 1,
+                   .summary = "runs before the first round; the first of them counts experts",
+                   .minimum = 1,
+                   .maximum = 100},
+                  {.name = "memory_share",
+                   .types = {SettingType::kNumber},
+                   .default_value = 0.8,
+                   .summary = "of the memory that is free: variants that fit are held, the others read anew each round",
+                   .minimum = 0,
+                   .maximum = 1},
                   {.name = "seed", .types = {SettingType::kInteger}, .default_value = 1234, .summary = "of the prompts", .minimum = 0}},
      .make = [](const Params& params) -> std::unique_ptr<Measurement> { return std::make_unique<Speed>(params); }}};
 

@@ -35,7 +35,7 @@ struct ModelSize {
   double realised_sparsity = 0;                        // share of the dense decoder's linear weights that is gone or zero
   double realised_expert_sparsity = 0;                 // … of its experts' weights
   bool has_zeros_in_dense_kernels = false;
-  bool is_dense = false;                               // a variant without a step
+  bool is_dense = false;  // a variant without a step
 };
 
 // The weights of one kind of matrix ("expert_gate", "query" …) over all layers.
@@ -130,10 +130,10 @@ class MeasuredModel {
 
 // The machine at a moment, as the kernel counts; differences of two say what happened in between.
 struct MachineState {
-  double seconds = 0;           // monotonic clock
-  double load_average = 0;      // of the last minute
-  double clock_mhz = 0;         // mean over the processors, as the kernel tells it; 0: it does not
-  double busy_cpu_seconds = 0;  // of all processors since boot, by whomever, without what was stolen
+  double seconds = 0;             // monotonic clock
+  double load_average = 0;        // of the last minute
+  double clock_mhz = 0;           // mean over the processors, as the kernel tells it; 0: it does not
+  double busy_cpu_seconds = 0;    // of all processors since boot, by whomever, without what was stolen
   double stolen_cpu_seconds = 0;  // taken by the machine this one runs on as a guest
   double own_cpu_seconds = 0;     // of this process
 };

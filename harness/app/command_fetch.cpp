@@ -69,13 +69,18 @@ std::vector<ManifestEntry> chosen(const std::vector<ManifestEntry>& all, const s
   return entries;
 }
 
+bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
 std::string listing(const std::vector<ManifestEntry>& entries, const std::filesystem::path& folder) {
   std::string text;
   for (const ManifestEntry& entry : entries) {
     text += fmt::format("{}: {}; licence: {}\n", entry.dataset, entry.source, entry.licence);
     for (const ManifestFile& file : entry.files) {
-      const bool is_there = !folder.empty() && std::filesystem::exists(folder / file.path);
-      text += fmt::format("  {}{}  {}  sha256 {}\n    {}{}\n", is_there ? "there  " : "", file.path, shown_bytes(file.bytes), file.sha256, file.remote.url,
+      const bool has_it = !folder.empty() && is_there(folder / file.path);
+      text += fmt::format("  {}{}  {}  sha256 {}\n    {}{}\n", has_it ? "there  " : "", file.path, shown_bytes(file.bytes), file.sha256, file.remote.url,
                           file.has_crlf ? "  (CRLF becomes LF)" : "");
     }
     for (const MissingFile& file : entry.missing) text += fmt::format("  {}  cannot be fetched: {}; {}\n", file.path, file.why, file.instead);
@@ -94,7 +99,9 @@ void put_in_place(const std::filesystem::path& part, const ManifestFile& file, c
     std::filesystem::remove(part);
     return;
   }
-  std::filesystem::rename(part, target);
+  std::error_code fault;
+  std::filesystem::rename(part, target, fault);
+  if (fault && !is_there(target)) throw input_error("{}: cannot be put in place: {}", target.string(), fault.message());  // another process may have done it
   const int folder = open(target.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder >= 0) {
     fsync(folder);
@@ -117,7 +124,7 @@ class Fetching {
     try {
       for (const ManifestFile& file : entry.files) {
         const std::filesystem::path target = folder_ / file.path;
-        if (std::filesystem::exists(target)) {
+        if (is_there(target)) {
           const bool is_same = is_the_file(entry, file, target);
           is_whole = is_whole && is_same;
           there += is_same ? 1 : 0;
@@ -150,7 +157,9 @@ class Fetching {
   }
 
   bool fetch(const ManifestFile& file, const std::filesystem::path& target) {
-    std::filesystem::create_directories(target.parent_path());
+    std::error_code fault;
+    std::filesystem::create_directories(target.parent_path(), fault);
+    if (fault) throw input_error("{}: the folder cannot be made: {}", target.parent_path().string(), fault.message());
     const std::filesystem::path part = target.string() + ".part";
     under_way_ = &file;
     if (downloader_.fetch(file.remote, part) == Downloader::Outcome::kStopped) {

@@ -148,7 +148,8 @@ class EngineModel : public EngineMeasuredModel {
       std::vector<ComparedToken> window;
       walk_to_tokens(walk, tokens, first_predicted, [&](std::size_t variant, std::size_t sequence, const std::vector<TokenComparison>& predicted) {
         window.clear();
-        for (const TokenComparison& token : predicted) window.push_back({token.divergence, token.dense_log_probability, token.variant_log_probability, token.same_top});
+        for (const TokenComparison& token : predicted)
+          window.push_back({token.divergence, token.dense_log_probability, token.variant_log_probability, token.same_top});
         on_window(alive_[variant], first_window + sequence, window);
       });
     });
@@ -222,7 +223,11 @@ class EngineModel : public EngineMeasuredModel {
       });
       return WalkedModel{of.pruned.config, of.pruned.tensors, *of.pruned.weights, of.is_dense, !changes_head};
     };
-    TogetherWalk walk{.dense = walked(*dense_), .variants = {}, .options = {.dtype = parts_.load.dtype, .device = parts_.load.device, .sequences_per_batch = 1}, .on_failed = {}, .on_step = {}};
+    TogetherWalk walk{.dense = walked(*dense_),
+                      .variants = {},
+                      .options = {.dtype = parts_.load.dtype, .device = parts_.load.device, .sequences_per_batch = 1},
+                      .on_failed = {},
+                      .on_step = {}};
     for (const VariantNumber variant : variants) walk.variants.push_back(walked(planned(variant)));
     return walk;
   }

@@ -46,7 +46,9 @@ class Walks {
   }
 
  private:
-  LayerWalk make(const WalkedModel& model, const CalibrationTokens& tokens) const { return LayerWalk(model.config, model.tensors, model.weights, tokens, walk_.options); }
+  LayerWalk make(const WalkedModel& model, const CalibrationTokens& tokens) const {
+    return LayerWalk(model.config, model.tensors, model.weights, tokens, walk_.options);
+  }
 
   const TogetherWalk& walk_;
   LayerWalk dense_;
@@ -82,7 +84,8 @@ Distributions distributions(const Model& head, const at::Tensor& hidden) {
 void compare_rows(const Distributions& dense, const at::Tensor& dense_probabilities, const Distributions& variant, const at::Tensor& targets,
                   std::vector<TokenComparison>& compared) {
   const at::Tensor divergence = (dense_probabilities * (dense.log_probabilities - variant.log_probabilities)).sum(1).clamp_min(0).cpu();
-  const at::Tensor of_dense = dense.log_probabilities.gather(1, targets).squeeze(1).cpu(), of_variant = variant.log_probabilities.gather(1, targets).squeeze(1).cpu();
+  const at::Tensor of_dense = dense.log_probabilities.gather(1, targets).squeeze(1).cpu(),
+                   of_variant = variant.log_probabilities.gather(1, targets).squeeze(1).cpu();
   for (std::int64_t row = 0; row < divergence.size(0); ++row) {
     compared.push_back({divergence.const_data_ptr<double>()[row], of_dense.const_data_ptr<double>()[row], of_variant.const_data_ptr<double>()[row],
                         dense.top.const_data_ptr<std::int64_t>()[row] == variant.top.const_data_ptr<std::int64_t>()[row]});

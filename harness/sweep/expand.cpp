@@ -109,7 +109,9 @@ class Expansion {
     if (is_excluded(cell)) return;
     const auto [same, is_new] = first_with_key_.try_emplace(cell.key, cells_.size());
     if (!is_new) {
-      throw input_error("models '{}' and '{}' hold the same in the same dtype, so their results are one; leave one of them out", cells_[same->second].model, cell.model);
+      const Cell& first = cells_[same->second];
+      if (first.model_index == cell.model_index && first.variant_index == cell.variant_index) return;  // the same task with "until"
+      throw input_error("models '{}' and '{}' hold the same in the same dtype, so their results are one; leave one of them out", first.model, cell.model);
     }
     cells_.push_back(std::move(cell));
   }
@@ -159,6 +161,8 @@ std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource&
       if (sweep.models[m].is_answered_elsewhere() && !sweep.variants[v].steps.empty()) continue;
       for (std::size_t t = 0; t < sweep.tasks.size(); ++t) {
         Json cell_identity = {{"model", model_identity(sweep.models[m], sweep.device, identity)}, {"steps", variants[v]}, {"task", tasks[t]}};
+        // The unpruned model is asked everything: it is what "until" compares with, and one result serves tasks with and without it.
+        if (cell_identity["steps"] == Json::array() && cell_identity["task"].contains("settings")) cell_identity["task"]["settings"].erase("until");
         std::string key = sha256_hex(canonical_json(cell_identity));
         expansion.add({.key = std::move(key),
                        .identity = std::move(cell_identity),

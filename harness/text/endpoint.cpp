@@ -15,27 +15,31 @@ std::string text_at(const Json& object, const char* key) {
   return object.is_object() && object.contains(key) && object.at(key).is_string() ? object.at(key).get<std::string>() : "";
 }
 
-// An object, or nothing where the server does not have the place. Anything else could be another server each time it is asked.
-std::optional<Json> ask_object(HttpClient& client, const std::string& url, std::map<std::string, std::string>* headers = nullptr) {
-  std::optional<Json> result;
-  std::optional<Error> refused;
+struct Page {
+  HttpReply reply;
+  std::optional<Json> object;  // nothing where the server does not have the place
+};
+
+// A body that was cut is asked for again: what a server is said to be must not depend on luck.
+Page ask_page(HttpClient& client, const std::string& url) {
+  Page page;
   const auto take = [&](std::size_t, const HttpReply& reply) -> Verdict {
-    if (headers != nullptr) *headers = reply.headers;
-    if (reply.status == 401 || reply.status == 403 || (reply.status >= 300 && reply.status < 400)) refused.emplace(refusal(client, url, reply));
+    page.reply = reply;
     if (reply.status != 200) return {};
     try {
       Json json = parse_json(reply.body, "the reply");
-      if (json.is_object()) result = std::move(json);
+      if (json.is_object()) page.object = std::move(json);
     } catch (const Error& error) {
-      if (!reply.headers.contains("content-type") || reply.headers.at("content-type").find("json") == std::string::npos) return {};
-      return {Verdict::Kind::kFaulty, error.what()};
+      const auto type = reply.headers.find("content-type");
+      if (type != reply.headers.end() && type->second.find("json") != std::string::npos) return {Verdict::Kind::kFaulty, error.what()};
     }
     return {};
   };
   client.run({.count = 1, .request = [&](std::size_t) { return HttpRequest{url, ""}; }, .take = take});
-  if (refused) throw Error(*refused);
-  return result;
+  return page;
 }
+
+bool is_refused(long status) { return status == 401 || status == 403 || (status >= 300 && status < 400); }
 
 const Json* find_model(const Json& list, const std::string& model, const Address& endpoint) {
   if (!list.contains("data") || !list.at("data").is_array()) return nullptr;
@@ -48,14 +52,26 @@ const Json* find_model(const Json& list, const std::string& model, const Address
                     names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
 }
 
+// Where servers tell their version.
+struct VersionPlace {
+  const char *path, *key, *server;
+};
+constexpr VersionPlace kVersionPlaces[] = {{"/version", "version", ""},  // vLLM
+                                           {"/get_server_info", "version", "sglang"},
+                                           {"/server_info", "version", "sglang"},  // its later releases
+                                           {"/props", "build_info", "llama.cpp"}};
+
 void ask_for_version(HttpClient& client, const Address& endpoint, const std::map<std::string, std::string>& headers, ServerFacts& facts) {
-  if (const auto version = ask_object(client, endpoint.origin + "/version"); version && !text_at(*version, "version").empty()) {  // vLLM
-    facts.version = text_at(*version, "version");
-  } else if (const auto sglang = ask_object(client, endpoint.origin + "/get_server_info"); sglang && !text_at(*sglang, "version").empty()) {
-    facts.version = text_at(*sglang, "version");
-    facts.server = "sglang";
-  } else if (const auto page = ask_object(client, endpoint.origin + "/openapi.json"); page && page->contains("info")) {  // llama-cpp-python
-    const std::string title = text_at(page->at("info"), "title");
+  for (const VersionPlace& place : kVersionPlaces) {
+    const auto found = ask_page(client, endpoint.origin + place.path).object;
+    if (!found || text_at(*found, place.key).empty()) continue;
+    facts.version = text_at(*found, place.key);
+    if (facts.server.empty()) facts.server = place.server;
+    break;
+  }
+  if (facts.version.empty()) {  // llama-cpp-python
+    const auto page = ask_page(client, endpoint.origin + "/openapi.json").object;
+    const std::string title = page && page->contains("info") ? text_at(page->at("info"), "title") : "";
     if (!title.empty() && title != "FastAPI") {
       facts.server = title;
       facts.version = text_at(page->at("info"), "version");
@@ -123,16 +139,18 @@ Error refusal(const HttpClient& client, const std::string& url, const HttpReply&
 
 ServerFacts ask_for_facts(HttpClient& client, const Address& endpoint, const std::string& model) {
   ServerFacts facts;
-  std::map<std::string, std::string> headers;
-  if (const auto list = ask_object(client, endpoint.text + "/models", &headers)) {
-    if (const Json* entry = find_model(*list, model, endpoint)) {
+  const std::string url = endpoint.text + "/models";
+  const Page list = ask_page(client, url);
+  if (is_refused(list.reply.status)) throw refusal(client, url, list.reply);
+  if (list.object) {
+    if (const Json* entry = find_model(*list.object, model, endpoint)) {
       facts.weights = text_at(*entry, "root");
       const std::string owner = text_at(*entry, "owned_by");
       if (owner == "vllm" || owner == "sglang" || owner == "llamacpp") facts.server = owner;
       if (entry->contains("max_model_len") && entry->at("max_model_len").is_number_unsigned()) facts.context = entry->at("max_model_len").get<std::int64_t>();
     }
   }
-  ask_for_version(client, endpoint, headers, facts);
+  ask_for_version(client, endpoint, list.reply.headers, facts);
   return facts;
 }
 

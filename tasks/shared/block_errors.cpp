@@ -72,8 +72,8 @@ double block_error_of_mean(std::span<const double> sums, std::span<const std::in
   return std::sqrt(blocks / (blocks - 1) * squares) / count;
 }
 
-std::vector<double> bootstrap_quantile_errors(std::span<const double> values, std::span<const std::int64_t> lengths, std::span<const double> probabilities, int replicates,
-                                              std::uint64_t seed) {
+std::vector<double> bootstrap_quantile_errors(std::span<const double> values, std::span<const std::int64_t> lengths, std::span<const double> probabilities,
+                                              int replicates, std::uint64_t seed) {
   std::vector<double> errors(probabilities.size(), kNoNumber);
   if (lengths.size() < 2 || replicates < 2) return errors;
   std::vector<std::uint32_t> order(values.size()), block_of(values.size());

@@ -16,7 +16,7 @@ double block_error_of_mean(std::span<const double> sums, std::span<const std::in
 
 // Standard deviations of quantiles (numpy's linear interpolation; 1 is the maximum) over bootstrap replicates that draw blocks with replacement. Deterministic
 // for a seed; NaN for one block.
-std::vector<double> bootstrap_quantile_errors(std::span<const double> values, std::span<const std::int64_t> lengths, std::span<const double> probabilities, int replicates,
-                                              std::uint64_t seed);
+std::vector<double> bootstrap_quantile_errors(std::span<const double> values, std::span<const std::int64_t> lengths, std::span<const double> probabilities,
+                                              int replicates, std::uint64_t seed);
 
 }  // namespace winnow

@@ -1,6 +1,7 @@
 #include "tasks/shared/common_settings.h"
 
 #include "harness/core/error.h"
+#include "harness/core/stopping.h"
 
 namespace winnow {
 namespace {
@@ -32,6 +33,9 @@ std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vec
        .summary = "split of the data set that is evaluated"},
       {.name = "max_length", .types = {SettingType::kInteger}, .summary = "context window in tokens; the model's own unless given", .minimum = 2},
       {.name = "add_bos", .types = {SettingType::kBoolean}, .summary = "whether texts begin with BOS; the tokenizer's own rule unless given"},
+      {.name = "until",
+       .types = {SettingType::kObject},
+       .summary = "stop when the difference from the unpruned model is known: {\"difference\": 0.02, \"confidence\": 0.95, \"stop\": \"width\" or \"decision\", …}"},
       {.name = "profile",
        .types = {SettingType::kString},
        .default_value = kProfileHead,
@@ -51,6 +55,7 @@ CommonSettings common_settings(const Params& params) {
   if ((profile == kProfile2023December || profile == kProfile2023July) && params.get<std::uint64_t>("seed") != kSeed) {
     throw input_error("\"seed\" is {}, but the profile {} draws shots with a seed of its own; leave \"seed\" out", params.get<std::uint64_t>("seed"), profile);
   }
+  if (params.as_json().contains("until")) until_settings(params.get<Json>("until"));
   return {.limit = params.find<std::int64_t>("limit"),
           .shots = params.get<std::size_t>("shots"),
           .seed = params.get<std::uint64_t>("seed"),

@@ -35,7 +35,10 @@ std::vector<Setting> ComparedText::settings() {
       {.name = "limit", .types = {SettingType::kInteger}, .summary = "only the first N windows or prompts", .minimum = 1},
       {.name = "prompts_of", .types = {SettingType::kString}, .summary = "a task whose prompts are read in place of a data set's text"},
       {.name = "prompt_settings", .types = {SettingType::kObject}, .summary = "settings of that task (shots, seed …)"},
-      {.name = "max_length", .types = {SettingType::kInteger}, .summary = "tokens a prompt keeps, from its end; the model's positions unless given", .minimum = 2},
+      {.name = "max_length",
+       .types = {SettingType::kInteger},
+       .summary = "tokens a prompt keeps, from its end; the model's positions unless given",
+       .minimum = 2},
   };
   for (Setting& setting : window_settings()) settings.push_back(std::move(setting));
   return settings;
@@ -64,8 +67,8 @@ void ComparedText::check(DatasetSource& datasets) const {
 
 std::vector<TokenWindow> ComparedText::windows(DatasetSource& datasets, const MeasuredModel& model) const {
   if (asked_) return prompts(datasets, model);
-  const TokenStream stream =
-      token_stream(windows_, datasets.read({windows_.dataset, windows_.split}), [&](std::string_view text) { return model.encode(text); }, model.bos_id());
+  const TokenStream stream = token_stream(
+      windows_, datasets.read({windows_.dataset, windows_.split}), [&](std::string_view text) { return model.encode(text); }, model.bos_id());
   const std::size_t count = std::min(stream.windows(windows_.window), limit_.value_or(stream.windows(windows_.window)));
   std::vector<TokenWindow> windows;
   for (std::size_t i = 0; i < count; ++i) windows.push_back({stream.window(i, windows_.window), windows_.first_predicted()});

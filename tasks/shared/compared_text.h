@@ -30,8 +30,8 @@ class ComparedText {
   std::string task_;
   std::optional<std::size_t> limit_;
   std::optional<std::size_t> max_length_;
-  WindowSettings windows_;      // of the data set
-  std::string prompts_of_;      // or a task's name
+  WindowSettings windows_;  // of the data set
+  std::string prompts_of_;  // or a task's name
   std::shared_ptr<Task> asked_;
 };
 

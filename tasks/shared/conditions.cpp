@@ -33,8 +33,8 @@ void add_conditions(const Conditions& conditions, Figures& figures) {
 
 std::string remark_on(const Conditions& conditions) {
   if (!conditions.contended) return "";
-  return fmt::format("; contended: others kept {:.2f} processors busy, {:.1f} % was stolen, load average {:.2f} before and {:.2f} after", conditions.foreign_cores,
-                     100 * conditions.stolen_share, conditions.before.load_average, conditions.after.load_average);
+  return fmt::format("; contended: others kept {:.2f} processors busy, {:.1f} % was stolen, load average {:.2f} before and {:.2f} after",
+                     conditions.foreign_cores, 100 * conditions.stolen_share, conditions.before.load_average, conditions.after.load_average);
 }
 
 }  // namespace winnow

@@ -115,6 +115,14 @@ TEST(Fetch, LeavesAloneWhatIsThere) {
   EXPECT_TRUE(std::filesystem::exists(mirror.data("gsm8k/more/train.jsonl")));
 }
 
+TEST(Fetch, NeedsAFolder) {
+  const Mirror mirror;
+  mirror.folder().write("data", "a file");
+  const ProgramResult run = mirror.fetch({"gsm8k"});
+  EXPECT_EQ(run.exit_code, 3) << run.errors;
+  EXPECT_THAT(run.errors, HasSubstr("data/gsm8k: the folder cannot be made"));
+}
+
 TEST(Fetch, SaysWhatToDoOffLine) {
   const Mirror mirror;
   mirror.write("http://127.0.0.1:" + std::to_string(test::free_port()));

@@ -44,7 +44,8 @@ TEST(Measure, EveryMeasurementRunsBesideTheOtherTasks) {
   const ProgramResult run = sweep.run();
   ASSERT_EQ(run.exit_code, 0) << run.errors;
   EXPECT_THAT(run.errors, HasSubstr("12 of 12 cells ran"));
-  for (const char* heading : {"**footprint**", "**speed**", "**reconstruction_error**", "decode tokens/s", "KL mean", "gsm8k (exact_match"}) EXPECT_THAT(run.output, HasSubstr(heading));
+  for (const char* heading : {"**footprint**", "**speed**", "**reconstruction_error**", "decode tokens/s", "KL mean", "gsm8k (exact_match"})
+    EXPECT_THAT(run.output, HasSubstr(heading));
   const ProgramResult again = sweep.run();
   EXPECT_THAT(again.errors, HasSubstr("all 12 cells are done"));
   EXPECT_EQ(trials_in(sweep.store()).at("dense gsm8k").status, TrialStatus::kOk);
@@ -105,7 +106,8 @@ TEST(Measure, DivergenceIsWhatNumpyComputesFromTracedLogits) {
   const Trial &dense = trials.at("dense divergence"), &pruned = trials.at("random-6 divergence");
   const Json recorded = read_json_file(test::fixture("measure/divergence.json"));
   EXPECT_EQ(metric(pruned, "kl_divergence").count, recorded["tokens"].get<std::int64_t>());
-  for (const auto& [name, expected] : recorded["metrics"].items()) EXPECT_NEAR(value(pruned, name), expected.get<double>(), 1e-6 * std::max(1.0, std::abs(expected.get<double>()))) << name;
+  for (const auto& [name, expected] : recorded["metrics"].items())
+    EXPECT_NEAR(value(pruned, name), expected.get<double>(), 1e-6 * std::max(1.0, std::abs(expected.get<double>()))) << name;
   for (const auto& [name, expected] : recorded["errors"].items()) {
     EXPECT_NEAR(*metric(pruned, name).standard_error, expected.get<double>(), 0.1 * expected.get<double>()) << name;  // a bootstrap of other draws
   }
@@ -143,7 +145,8 @@ TEST(Measure, RandomWeightsAreMeasured) {
 }
 
 TEST(Measure, AStoppedMeasurementIsTakenUpAgain) {
-  const SampleSweep sweep(R"([{"task": "speed", "batch_sizes": [1, 8], "context": 256, "new_tokens": 24}, {"task": "divergence", "window": 64, "bos": "none"}])");
+  const SampleSweep sweep(
+      R"([{"task": "speed", "batch_sizes": [1, 8], "context": 256, "new_tokens": 24}, {"task": "divergence", "window": 64, "bos": "none"}])");
   ProgramResult run;
   for (double after = 0.05;; after *= 1.12) {  // until it comes while cells are running, however fast the machine is
     run = sweep.run({.signal_after = after, .signal = SIGTERM});
@@ -158,7 +161,8 @@ TEST(Measure, AStoppedMeasurementIsTakenUpAgain) {
 
 TEST(Measure, ListTellsMeasurementsBesideTasks) {
   const ProgramResult list = test::run_winnow({"list", "tasks"});
-  for (const char* name : {"gsm8k (version", "speed (version", "footprint (version", "divergence (version", "reconstruction_error (version"}) EXPECT_THAT(list.output, HasSubstr(name));
+  for (const char* name : {"gsm8k (version", "speed (version", "footprint (version", "divergence (version", "reconstruction_error (version"})
+    EXPECT_THAT(list.output, HasSubstr(name));
   const SampleSweep sweep(R"([{"task": "speed", "batch_size": 4}])");
   const ProgramResult refused = sweep.run();
   EXPECT_EQ(refused.exit_code, 3);

@@ -25,7 +25,7 @@ TEST(Address, NeverRepeatsAPassword) {
   for (const char* text :
        {"http://me:secret@host/v1", "https://secret@host/v1", "ftp://me:secret@host", "http://host/v1?key=secret", "http://me:secret@ho st"}) {
     const std::string sentence = test::error_text(ErrorKind::kInput, [&] { parse_address(text); });
-    EXPECT_THAT(sentence, testing::AllOf(testing::Not(testing::HasSubstr("secret")), testing::Not(testing::StartsWith("(")))) << text;
+    EXPECT_THAT(sentence, testing::AllOf(testing::Not(testing::HasSubstr("secret")), testing::HasSubstr("address"))) << text;
   }
 }
 

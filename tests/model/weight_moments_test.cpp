@@ -12,7 +12,8 @@ namespace {
 TEST(WeightMoments, AreThoseOfTheWholeMatrices) {
   const auto checkpoint = Checkpoint::open(test::fixture("models/mixtral_f32"));
   std::size_t read = 0;
-  const std::vector<RoleMoments> roles = weight_moments(checkpoint->config(), checkpoint->tensors(), *checkpoint, at::kFloat, [&](std::size_t, std::size_t) { ++read; });
+  const std::vector<RoleMoments> roles =
+      weight_moments(checkpoint->config(), checkpoint->tensors(), *checkpoint, at::kFloat, [&](std::size_t, std::size_t) { ++read; });
   std::size_t matrices = 0;
   for (const TensorSpec& tensor : checkpoint->tensors()) matrices += tensor.shape.size() == 2;
   EXPECT_EQ(read, matrices);
@@ -33,7 +34,13 @@ TEST(WeightMoments, AreThoseOfTheWholeMatrices) {
 // Halves of zeros and of −1 and 1: two points once the zeros are left out.
 class TwoPoints : public WeightSource {
  public:
-  at::Tensor read(const TensorSpec& spec) override { return (at::arange(spec.shape[0] * spec.shape[1]) % 4 - 1).clamp_max(1).masked_fill(at::arange(spec.shape[0] * spec.shape[1]) % 4 == 1, 0).to(at::kFloat).reshape(spec.shape); }
+  at::Tensor read(const TensorSpec& spec) override {
+    return (at::arange(spec.shape[0] * spec.shape[1]) % 4 - 1)
+        .clamp_max(1)
+        .masked_fill(at::arange(spec.shape[0] * spec.shape[1]) % 4 == 1, 0)
+        .to(at::kFloat)
+        .reshape(spec.shape);
+  }
   std::uint64_t bytes_read() const override { return 0; }
 };
 
@@ -58,7 +65,8 @@ TEST(WeightMoments, CountSharedExpertsOnce) {
   config.layers[0].experts = 3;
   config.layers[0].expert_storage = {0, 0, 2};
   std::vector<TensorSpec> tensors;
-  for (const int expert : {0, 1, 2}) tensors.push_back({.role = Role::kExpertUp, .layer = 0, .expert = expert, .name = std::to_string(expert), .shape = {4, 4}});
+  for (const int expert : {0, 1, 2})
+    tensors.push_back({.role = Role::kExpertUp, .layer = 0, .expert = expert, .name = std::to_string(expert), .shape = {4, 4}});
   EXPECT_EQ(weight_moments(config, tensors, source, at::kFloat, {})[0].all.count(), 32);
 }
 

@@ -42,8 +42,11 @@ class WalkTogether : public testing::Test {
   }
 
   TogetherWalk walk(const std::vector<PrunedCheckpoint>& variants, std::size_t per_batch = 2) const {
-    TogetherWalk walk{.dense = {config(), checkpoint_->tensors(), *checkpoint_, true, true}, .variants = {}, .options = {.dtype = at::kFloat, .sequences_per_batch = per_batch},
-                      .on_failed = [](std::size_t, const std::string& reason) { ADD_FAILURE() << reason; }, .on_step = [] {}};
+    TogetherWalk walk{.dense = {config(), checkpoint_->tensors(), *checkpoint_, true, true},
+                      .variants = {},
+                      .options = {.dtype = at::kFloat, .sequences_per_batch = per_batch},
+                      .on_failed = [](std::size_t, const std::string& reason) { ADD_FAILURE() << reason; },
+                      .on_step = [] {}};
     for (const PrunedCheckpoint& pruned : variants) walk.variants.push_back({pruned.config, pruned.tensors, *pruned.weights, false, true});
     return walk;
   }

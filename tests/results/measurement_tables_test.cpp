@@ -29,12 +29,13 @@ Metric of(const std::string& name, double value, const std::string& unit, const 
 }
 
 TEST(MeasurementTables, SpeedHasALineForEachBatchSize) {
-  const std::vector<Trial> trials{measured("random-6", "speed",
-                                           {of("decode_tokens_per_second", 80, "tokens/s"), of("decode_tokens_per_second", 10, "tokens/s", "batch_1"),
-                                            of("decode_tokens_per_second_low", 9, "tokens/s", "batch_1"), of("decode_tokens_per_second_high", 11, "tokens/s", "batch_1"),
-                                            of("weight_bytes_per_step", 1.5 * (1 << 20), "bytes", "batch_1"), of("decode_tokens_per_second", 80, "tokens/s", "batch_8"),
-                                            of("experts_touched", 5.25, "experts", "batch_8"), of("contended", 1, "mark")},
-                                           "all held in memory")};
+  const std::vector<Trial> trials{
+      measured("random-6", "speed",
+               {of("decode_tokens_per_second", 80, "tokens/s"), of("decode_tokens_per_second", 10, "tokens/s", "batch_1"),
+                of("decode_tokens_per_second_low", 9, "tokens/s", "batch_1"), of("decode_tokens_per_second_high", 11, "tokens/s", "batch_1"),
+                of("weight_bytes_per_step", 1.5 * (1 << 20), "bytes", "batch_1"), of("decode_tokens_per_second", 80, "tokens/s", "batch_8"),
+                of("experts_touched", 5.25, "experts", "batch_8"), of("contended", 1, "mark")},
+               "all held in memory")};
   EXPECT_EQ(measurement_tables(trials),
             "**speed**\n\n"
             "| model | variant | batch | decode tokens/s | experts touched a step | weights read a step |\n"
@@ -49,9 +50,10 @@ TEST(MeasurementTables, FootprintDivergenceAndFailures) {
   divergence.standard_error = 0.00001;
   Trial failed = measured("wanda", "divergence", {}, "its logits are not finite");
   failed.status = TrialStatus::kFailed;
-  const std::vector<Trial> trials{
-      measured("dense", "footprint", {of("stored_bytes", 2048, "bytes"), of("parameters", 790e6, "parameters"), of("excess_kurtosis", 2, "kurtosis"), of("excess_kurtosis_before", 1, "kurtosis")}),
-      measured("reap", "divergence", {divergence, of("same_top", 0.5, "share")}), failed};
+  const std::vector<Trial> trials{measured("dense", "footprint",
+                                           {of("stored_bytes", 2048, "bytes"), of("parameters", 790e6, "parameters"), of("excess_kurtosis", 2, "kurtosis"),
+                                            of("excess_kurtosis_before", 1, "kurtosis")}),
+                                  measured("reap", "divergence", {divergence, of("same_top", 0.5, "share")}), failed};
   EXPECT_EQ(measurement_tables(trials),
             "**footprint**\n\n"
             "| model | variant | stored | parameters | excess kurtosis |\n"
@@ -66,7 +68,8 @@ TEST(MeasurementTables, FootprintDivergenceAndFailures) {
 }
 
 TEST(MeasurementTables, OfOtherMeasurementsShowTheHeadline) {
-  EXPECT_THAT(measurement_tables(std::vector<Trial>{measured("dense", "energy", {of("joules_per_token", 3, "J")})}), HasSubstr("| tiny | dense | joules_per_token 3.0000 |"));
+  EXPECT_THAT(measurement_tables(std::vector<Trial>{measured("dense", "energy", {of("joules_per_token", 3, "J")})}),
+              HasSubstr("| tiny | dense | joules_per_token 3.0000 |"));
 }
 
 TEST(MeasurementTables, MeasurementsHaveNoRankAndNoColumn) {

@@ -90,6 +90,7 @@ void FakeMeasuredModel::compare_tokens(const Together& together, const OnWindow&
 std::map<VariantNumber, std::vector<LayerComparison>> FakeMeasuredModel::compare_layers(const Together& together) {
   windows_compared = together.windows.size();
   std::map<VariantNumber, std::vector<LayerComparison>> layers;
+  if (together.on_step) together.on_step(0, 1);
   for (const VariantNumber variant : together.variants) {
     if (variants.at(variant).fails.empty()) {
       layers[variant] = variants.at(variant).layers;
@@ -111,7 +112,8 @@ double MeasuredAll::value(VariantNumber variant, const std::string& name, const 
 
 MeasuredAll measure_all(const Measurement& measurement, FakeMeasuredModel& model, DatasetSource& datasets, std::vector<MachineState> machine) {
   MeasuredAll all;
-  MeasureInputs inputs{.model = model, .variants = {}, .labels = {}, .threads = 2, .machine = {}, .datasets = datasets, .on_measured = {}, .on_failed = {}, .on_step = {}};
+  MeasureInputs inputs{
+      .model = model, .variants = {}, .labels = {}, .threads = 2, .machine = {}, .datasets = datasets, .on_measured = {}, .on_failed = {}, .on_step = {}};
   for (const auto& [number, variant] : model.variants) {
     if (number == kDense) continue;
     inputs.variants.push_back(number);
@@ -121,11 +123,13 @@ MeasuredAll measure_all(const Measurement& measurement, FakeMeasuredModel& model
   inputs.machine = [&]() -> MachineState {
     ++looks;
     if (looks <= machine.size()) return machine[looks - 1];
-    return {.seconds = static_cast<double>(looks), .load_average = 0.5, .clock_mhz = 2000, .busy_cpu_seconds = static_cast<double>(looks), .own_cpu_seconds = static_cast<double>(looks)};
+    return {.seconds = static_cast<double>(looks),
+            .load_average = 0.5,
+            .clock_mhz = 2000,
+            .busy_cpu_seconds = static_cast<double>(looks),
+            .own_cpu_seconds = static_cast<double>(looks)};
   };
-  inputs.on_measured = [&](VariantNumber variant, Measured measured) {
-    WINNOW_CHECK(all.measured.emplace(variant, std::move(measured)).second);
-  };
+  inputs.on_measured = [&](VariantNumber variant, Measured measured) { WINNOW_CHECK(all.measured.emplace(variant, std::move(measured)).second); };
   inputs.on_failed = [&](VariantNumber variant, const std::string& reason) { WINNOW_CHECK(all.failed.emplace(variant, reason).second); };
   inputs.on_step = [](std::size_t done, std::size_t total) { WINNOW_CHECK(done <= total); };
   measurement.measure(inputs);

@@ -64,7 +64,8 @@ TEST(Divergence, OfAModelFromItselfIsNothing) {
   model.variants[0] = model.variants[kDense];
   const MeasuredAll all = measure("divergence", model, {{"window", 16}});
   for (const Metric& metric : all.measured.at(0).metrics) {
-    if (metric.name.starts_with("kl_") || metric.name.starts_with("probability_change") || metric.name.starts_with("log_")) EXPECT_EQ(metric.value, 0) << metric.name;
+    if (metric.name.starts_with("kl_") || metric.name.starts_with("probability_change") || metric.name.starts_with("log_"))
+      EXPECT_EQ(metric.value, 0) << metric.name;
     if (metric.name == "same_top" || metric.name == "perplexity_ratio") EXPECT_EQ(metric.value, 1);
     if (metric.standard_error && metric.name != "perplexity") EXPECT_NEAR(*metric.standard_error, 0, 1e-12) << metric.name;
   }
@@ -110,8 +111,9 @@ TEST(Divergence, RefusesWhatCannotBeCompared) {
 TEST(ReconstructionError, IsRelativeToTheDenseOutput) {
   FakeMeasuredModel model;
   model.variants[0] = model.variants[kDense];
-  model.variants[0].layers = {{.layer = 0, .dense_squares = 4, .same_input_squares = 1, .own_input_squares = 4, .dense_load = {4, 4, 4, 4}, .variant_load = {8, 8}},
-                              {.layer = 2, .dense_squares = 12, .same_input_squares = 3, .own_input_squares = 12, .dense_load = {8, 8, 0, 0}, .variant_load = {16, 0}}};
+  model.variants[0].layers = {
+      {.layer = 0, .dense_squares = 4, .same_input_squares = 1, .own_input_squares = 4, .dense_load = {4, 4, 4, 4}, .variant_load = {8, 8}},
+      {.layer = 2, .dense_squares = 12, .same_input_squares = 3, .own_input_squares = 12, .dense_load = {8, 8, 0, 0}, .variant_load = {16, 0}}};
   const MeasuredAll all = measure("reconstruction_error", model, {{"window", 16}, {"limit", 1}});
   EXPECT_EQ(all.value(0, "reconstruction_error", "layer_0"), 0.5);
   EXPECT_EQ(all.value(0, "reconstruction_error_own", "layer_0"), 1);

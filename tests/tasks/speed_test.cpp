@@ -60,7 +60,8 @@ TEST(Speed, TakesVariantsInTurn) {
   const MeasuredAll all = speed(model, {{"batch_sizes", {4}}, {"context", 10}, {"new_tokens", 6}});
   EXPECT_EQ(model.ran, (std::vector<VariantNumber>{0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}));
   EXPECT_EQ(model.opened, (std::vector<VariantNumber>{0, 1}));
-  EXPECT_THAT(all.measured.at(0).note, HasSubstr("in turn variant-0, variant-1, 5 rounds after 1 of warm-up, all held in memory; 10 tokens of context, 6 new ones, threads 2"));
+  EXPECT_THAT(all.measured.at(0).note,
+              HasSubstr("in turn variant-0, variant-1, 5 rounds after 1 of warm-up, all held in memory; 10 tokens of context, 6 new ones, threads 2"));
 }
 
 TEST(Speed, TimesTheDenseModelBesideWhereItIsNotAmongThem) {

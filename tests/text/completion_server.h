@@ -42,6 +42,16 @@ class CompletionServer {
     const std::lock_guard lock(mutex_);
     return bodies_;
   }
+  // Of the last ids, computed as its echo is.
+  double log_likelihood(const TokenIds& ids, std::size_t scored) const {
+    std::vector<std::int64_t> rows(ids.size());
+    std::iota(rows.begin(), rows.end(), 0);
+    const std::lock_guard lock(mutex_);
+    const at::Tensor table = log_probabilities(ids, rows);
+    double sum = 0;
+    for (std::size_t i = ids.size() - scored; i < ids.size(); ++i) sum += table[static_cast<std::int64_t>(i) - 1][ids[i]].item<double>();
+    return sum;
+  }
   std::string expected_key;       // refuses requests without it
   std::string version = "0.9.9";  // read by the server's threads: set before any request
 

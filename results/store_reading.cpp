@@ -227,7 +227,7 @@ std::vector<RecordedAnswer> Store::item(std::int64_t trial_id, const std::string
       find.reset();
       find.bind(1, ids.getColumn(0).getInt64());
       find.executeStep();
-      answers.push_back(read_answer(find));
+      answers.push_back(read_answer(database, find));
     }
     return answers;
   });

@@ -47,8 +47,9 @@ void save_demo_model(TrainableMoe& model, const std::filesystem::path& tokenizer
   for (const NamedTensor& tensor : tensors) writer.write(tensor.name, tensor.tensor.to(at::kBFloat16).contiguous());
   writer.commit();
   write_file(folder / "config.json", model.shape().to_config().dump(2) + "\n");
-  for (const char* file : {"tokenizer.model", "tokenizer_config.json"}) {
-    if (!std::filesystem::equivalent(tokenizer_folder, folder)) write_file(folder / file, read_file(tokenizer_folder / file));
+  if (std::filesystem::equivalent(tokenizer_folder, folder)) return;
+  for (const char* file : {"tokenizer.model", "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json"}) {
+    if (std::filesystem::exists(tokenizer_folder / file)) write_file(folder / file, read_file(tokenizer_folder / file));
   }
 }
 

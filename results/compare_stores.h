@@ -20,6 +20,7 @@ class TrialShelf {
 
   const std::set<ModelVariant>& known() const { return known_; }    // with a trial, good or not
   const std::vector<std::string>& tasks() const { return tasks_; }  // labels, in the order of the trials
+  const std::vector<StoredTrial>& trials() const { return trials_; }
 
   // The good trial a report shows; null where there is none. With `like` one of the same task identity is preferred, such as the same limit.
   const StoredTrial* find(const std::string& model, const std::string& variant, const std::string& task_label, const StoredTrial* like = nullptr) const;

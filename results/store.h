@@ -45,6 +45,12 @@ class Store : public TrialLog {
   // The answers of a trial under one filter, by task and document, without their texts.
   std::vector<Outcome> outcomes(std::int64_t trial_id, const std::string& filter);
 
+  // A trial's answer to one example, once per filter; empty where it has none.
+  std::vector<RecordedAnswer> item(std::int64_t trial_id, const std::string& leaf, std::int64_t doc_id);
+  std::vector<std::string> leaves();  // tasks in lm-eval's naming that examples are of
+  // Examples (leaf, document) whose document hash begins so.
+  std::vector<std::pair<std::string, std::int64_t>> documents(const std::string& hash_prefix);
+
   const std::filesystem::path& file() const;
 
  private:

@@ -151,6 +151,46 @@ std::vector<Outcome> Store::outcomes(std::int64_t trial_id, const std::string& f
   });
 }
 
+std::vector<RecordedAnswer> Store::item(std::int64_t trial_id, const std::string& leaf, std::int64_t doc_id) {
+  return impl_->read([&](SQLite::Database& database) {
+    SQLite::Statement ids(database,
+                          "SELECT answers.id FROM examples JOIN answers ON answers.trial_id = ? AND answers.example_id = examples.id "
+                          "WHERE examples.task = ? AND examples.doc_id = ? ORDER BY answers.id");
+    ids.bind(1, trial_id);
+    ids.bind(2, readable_text(leaf));
+    ids.bind(3, doc_id);
+    SQLite::Statement find(database, kSelectAnswer);
+    std::vector<RecordedAnswer> answers;
+    while (ids.executeStep()) {
+      find.reset();
+      find.bind(1, ids.getColumn(0).getInt64());
+      find.executeStep();
+      answers.push_back(read_answer(find));
+    }
+    return answers;
+  });
+}
+
+std::vector<std::string> Store::leaves() {
+  return impl_->read([](SQLite::Database& database) {
+    SQLite::Statement find(database, "SELECT DISTINCT task FROM examples ORDER BY task");
+    std::vector<std::string> leaves;
+    while (find.executeStep()) leaves.push_back(find.getColumn(0).getString());
+    return leaves;
+  });
+}
+
+std::vector<std::pair<std::string, std::int64_t>> Store::documents(const std::string& hash_prefix) {
+  return impl_->read([&](SQLite::Database& database) {
+    SQLite::Statement find(database, "SELECT DISTINCT task, doc_id FROM examples WHERE substr(doc_hash, 1, ?) = ? ORDER BY task, doc_id");
+    find.bind(1, static_cast<std::int64_t>(hash_prefix.size()));
+    find.bind(2, readable_text(hash_prefix));
+    std::vector<std::pair<std::string, std::int64_t>> documents;
+    while (find.executeStep()) documents.emplace_back(find.getColumn(0).getString(), find.getColumn(1).getInt64());
+    return documents;
+  });
+}
+
 std::vector<StoredTrial> latest_of(std::span<Store> stores) {
   std::vector<StoredTrial> trials;
   std::map<std::string, std::size_t> position_of_key;

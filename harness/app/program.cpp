@@ -78,6 +78,8 @@ int run(int argc, char** argv) {
   add_validate_command(program, invocation);
   add_report_command(program, invocation);
   add_compare_command(program, invocation);
+  add_gate_command(program, invocation);
+  add_show_command(program, invocation);
   add_list_command(program, invocation);
   add_inspect_command(program, invocation);
   add_plan_command(program, invocation);

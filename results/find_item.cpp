@@ -1,0 +1,89 @@
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "harness/core/error.h"
+#include "harness/core/settings.h"
+#include "results/item_report.h"
+#include "results/sides.h"
+
+namespace winnow {
+namespace {
+
+constexpr std::size_t kShortestHash = 4;
+
+bool is_hex(const std::string& text) {
+  return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+bool is_wanted(const Cell& cell, const std::vector<std::string>& of) {
+  if (of.empty()) return true;
+  return std::ranges::any_of(of, [&](const std::string& name) {
+    return name == cell.variant || name == cell.model || name == cell.model + "/" + cell.variant || name == replicated_label(cell.variant);
+  });
+}
+
+bool is_unpruned(const Cell& cell) {
+  return cell.variant == "dense" || (cell.identity.is_object() && cell.identity.contains("steps") && cell.identity["steps"] == Json::array());
+}
+
+// The documents a hash can mean, in all stores.
+ItemName resolved(std::span<Store> stores, const ItemName& item) {
+  if (!item.leaf.empty()) return item;
+  std::set<std::pair<std::string, std::int64_t>> found;
+  for (Store& store : stores) {
+    for (const auto& place : store.documents(item.hash)) found.insert(place);
+  }
+  if (found.empty()) throw usage_error("no document's hash begins with '{}'; an example is named as gsm8k/17 or by 4 or more digits of its hash", item.hash);
+  if (found.size() > 1) {
+    std::string names;
+    for (const auto& [leaf, doc_id] : found) names += fmt::format("{}{}/{}", names.empty() ? "" : ", ", leaf, doc_id);
+    throw usage_error("'{}' begins the hashes of several documents: {}", item.hash, names.substr(0, 400));
+  }
+  return {found.begin()->first, found.begin()->second, item.hash};
+}
+
+[[noreturn]] void refuse(std::span<Store> stores, const ItemName& item, const std::vector<std::string>& of) {
+  std::vector<std::string> leaves;
+  for (Store& store : stores) {
+    for (const std::string& leaf : store.leaves()) leaves.push_back(leaf);
+  }
+  if (std::ranges::find(leaves, item.leaf) != leaves.end()) {
+    throw usage_error("no good trial{} answered {} document {}", of.empty() ? "" : fmt::format(" of {}", fmt::join(of, ", ")), item.leaf, item.doc_id);
+  }
+  const std::string near = nearest_name(item.leaf, leaves);
+  throw usage_error("no answers are of a task '{}'{}; there are: {}", item.leaf, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
+                    fmt::join(leaves, ", "));
+}
+
+}  // namespace
+
+ItemName parse_item(const std::string& text) {
+  const std::size_t cut = text.find_last_of("/:# ");
+  if (cut != std::string::npos && cut > 0) {
+    ItemName item{.leaf = text.substr(0, cut)};
+    const char* end = text.data() + text.size();
+    const auto [stop, fault] = std::from_chars(text.data() + cut + 1, end, item.doc_id);
+    if (fault == std::errc() && stop == end && item.doc_id >= 0) return item;
+  } else if (text.size() >= kShortestHash && is_hex(text)) {
+    return {.hash = text};
+  }
+  throw usage_error("'{}' names no example; expected TASK/DOCUMENT such as gsm8k/17, or {} or more digits of a document's hash", text, kShortestHash);
+}
+
+std::vector<ItemAnswer> find_item(std::span<Store> stores, const ItemName& named, const std::vector<std::string>& of) {
+  const ItemName item = resolved(stores, named);
+  std::vector<ItemAnswer> pruned, answers;
+  for (const StoredTrial& stored : latest_of(stores)) {
+    const Cell& cell = stored.trial.cell;
+    if (stored.trial.status != TrialStatus::kOk || !is_wanted(cell, of)) continue;
+    std::vector<RecordedAnswer> by_filter = stores[stored.store].item(stored.trial.id, item.leaf, item.doc_id);
+    if (by_filter.empty()) continue;
+    (is_unpruned(cell) ? answers : pruned).push_back({cell.model, cell.variant, cell.task_label, std::move(by_filter)});
+  }
+  std::ranges::move(pruned, std::back_inserter(answers));
+  if (answers.empty()) refuse(stores, item, of);
+  return answers;
+}
+
+}  // namespace winnow

@@ -119,7 +119,8 @@ class Comparer {
     };
     const std::vector<Outcomes> of_first = read(before), of_second = read(after);
     const Grade grade = grade_of(metric, of_first.front().front());
-    const PairedOutcomes paired = pair_outcomes(of_first, of_second, grade, what);
+    PairedOutcomes paired = pair_outcomes(of_first, of_second, grade, what);
+    weigh_leaves(paired, before.front()->trial, metric);
     ScoreComparison score = compare_scores(paired, grade, request_.settings);
     score.model = first.model == second.model ? first.model : "";
     score.first_label = label(first, second);

@@ -15,16 +15,11 @@ double sum_of(const std::vector<double>& values) {
   return sum;
 }
 
-double mean_over_all(const Draws& draws) {
-  double sum = 0;
-  for (const std::vector<double>& draw : draws) sum += mean(draw);
-  return sum / static_cast<double>(draws.size());
-}
-
 void compare_means(ScoreComparison& result, const PairedOutcomes& outcomes, const ComparisonSettings& settings) {
   const std::vector<PairedStratum> strata = outcomes.strata();
-  result.first = mean_over_all(outcomes.first);
-  result.second = mean_over_all(outcomes.second);
+  const PairedMeans means = stratified_means(strata);
+  result.first = means.first;
+  result.second = means.second;
   result.difference = stratified_difference(strata, settings.level);
   const PairedBootstrap bootstrap = stratified_bootstrap(strata, settings.replicates, settings.seed, settings.level);
   result.bootstrap = bootstrap.difference;

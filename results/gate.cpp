@@ -106,7 +106,8 @@ class Gate {
     const std::string what = fmt::format("{} against {} on {}", side.label, rule.reference, quantity.task_label);
     const std::vector<Outcomes> before = reference_outcomes(reference, quantity, metric, after.front(), trials.front()->trial.cell, what);
     const Grade grade = grade_of(metric, after.front().front());
-    const PairedOutcomes paired = pair_outcomes(before, after, grade, what);
+    PairedOutcomes paired = pair_outcomes(before, after, grade, what);
+    if (quantity.leaf.empty()) weigh_leaves(paired, trials.front()->trial, metric);
     if (paired.count() == 0) throw Missing{what + ": no example in common"};
     return judge_pairs(paired, grade, rule.scale, bounds, report_.settings.level);
   }

@@ -58,6 +58,15 @@ Interval normal_interval(double value, double standard_error, double level) {
 Judged judge_right_or_wrong(const PairCounts& counts, GateRule::Scale scale, const Bounds& bounds, double level) {
   const double n = static_cast<double>(counts.total());
   const std::string seen = fmt::format("{} pairs, {} lost, {} gained", counts.total(), counts.only_first, counts.only_second);
+  if (scale == GateRule::Scale::kRatio && counts.first_right() == 0) {
+    return {.verdict = Verdict::kInconclusive,
+            .value = std::nan(""),
+            .interval = {},
+            .examples = counts.total(),
+            .needed = {},
+            .needed_80 = {},
+            .how = "the reference answered none of the examples rightly, so that there is no ratio"};
+  }
   if (scale == GateRule::Scale::kRatio) {
     const double ratio = static_cast<double>(counts.second_right()) / static_cast<double>(counts.first_right());
     return judge_interval(
@@ -103,9 +112,8 @@ Estimate mean_of(const PairedOutcomes& paired, double factor, double& freedom) {
 }
 
 Judged judge_means(const PairedOutcomes& paired, GateRule::Scale scale, const Bounds& bounds, double level) {
-  double freedom = kInfinity, before = 0, after = 0;
-  for (const std::vector<double>& draw : paired.first) before += mean(draw) / static_cast<double>(paired.first.size());
-  for (const std::vector<double>& draw : paired.second) after += mean(draw) / static_cast<double>(paired.second.size());
+  double freedom = kInfinity;
+  const auto [before, after] = stratified_means(paired.strata());
   const bool is_ratio = scale == GateRule::Scale::kRatio;
   const double value = is_ratio ? after / before : after - before;
   // Around a ratio r the mean of second − r·first moves by the first's mean: a linearised interval.

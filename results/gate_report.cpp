@@ -53,6 +53,16 @@ std::string summary(const GateReport& report) {
   return text;
 }
 
+// A rule in Markdown; its signs cannot be taken for tags or quotes where they stand.
+std::string rule_text(std::string_view text) {
+  std::string result = markdown_text(text);
+  for (const auto& [escaped, plain] : {std::pair<std::string_view, std::string_view>{"&gt;", ">"}, {"&lt;=", "<="}, {"&lt; ", "< "}}) {
+    for (std::size_t at = result.find(escaped); at != std::string::npos; at = result.find(escaped, at + plain.size()))
+      result.replace(at, escaped.size(), plain);
+  }
+  return result;
+}
+
 // What the workflow commands of GitHub take for their own.
 std::string command_data(std::string_view text) {
   std::string result;
@@ -117,16 +127,16 @@ std::string gate_markdown(const GateReport& report) {
   for (const RuleVerdict* verdict : worst_first(report)) {
     const bool is_missing = verdict->verdict == Verdict::kMissing;
     const std::string needed = !verdict->examples_needed ? "" : std::isinf(*verdict->examples_needed) ? "∞" : count_text(*verdict->examples_needed);
-    text += markdown_line({verdict_text(verdict->verdict), markdown_text(verdict->name), markdown_text(subject_of(*verdict)),
+    text += markdown_line({verdict_text(verdict->verdict), rule_text(verdict->name), markdown_text(subject_of(*verdict)),
                            is_missing ? "–" : number(verdict->value, verdict->unit), is_missing ? "–" : interval_text(*verdict),
-                           fmt::format("{} {}", markdown_text(verdict->sign), number(verdict->limit, verdict->unit)),
+                           fmt::format("{} {}", rule_text(verdict->sign), number(verdict->limit, verdict->unit)),
                            verdict->examples > 0 ? count_text(static_cast<double>(verdict->examples)) : "", needed});
   }
   text += "\n";
   for (const RuleVerdict* verdict : worst_first(report)) {
-    text += fmt::format("- {} ({}): {}{}\n", markdown_text(verdict->name), markdown_text(subject_of(*verdict)),
-                        markdown_text(verdict_sentence(*verdict, report.settings.level)),
-                        verdict->how.empty() ? "." : ". How: " + markdown_text(verdict->how) + ".");
+    text +=
+        fmt::format("- {} ({}): {}{}\n", rule_text(verdict->name), markdown_text(subject_of(*verdict)),
+                    rule_text(verdict_sentence(*verdict, report.settings.level)), verdict->how.empty() ? "." : ". How: " + markdown_text(verdict->how) + ".");
   }
   for (const std::string& note : report.notes) text += "- Note: " + markdown_text(note) + ".\n";
   return text;

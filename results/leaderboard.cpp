@@ -144,7 +144,8 @@ Caveats caveats_of(const Trial& trial) {
     const Metric* metric = find_metric(trial, name);
     return metric == nullptr ? 0 : static_cast<std::int64_t>(metric->value);
   };
-  Caveats caveats{count("ties"), count("prompts_truncated"), count("replies_truncated"), false, count("masked_matrices") > 0};
+  Caveats caveats{count("ties"), count("prompts_truncated"), count("replies_truncated"), false, false, count("masked_matrices") > 0};
+  caveats.stopped_early = !trial.metrics.empty() && count("examples_in_task") > trial.metrics.front().count;
   const Json task = trial.cell.identity.is_object() ? trial.cell.identity.value("task", Json::object()) : Json::object();
   const Json data = task.is_object() ? task.value("data", Json::array()) : Json::array();
   for (const Json& part : data) {

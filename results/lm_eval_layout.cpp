@@ -21,7 +21,8 @@ OrderedJson arguments_json(const RecordedAnswer& recorded, const Json& settings)
   } else if (recorded.arguments.empty()) {  // a rolling log-likelihood has the text alone
     arguments["gen_args_0"] = {{"arg_0", recorded.prompt}};
   } else {
-    for (std::size_t i = 0; i < recorded.arguments.size(); ++i) arguments[fmt::format("gen_args_{}", i)] = {{"arg_0", recorded.prompt}, {"arg_1", recorded.arguments[i]}};
+    for (std::size_t i = 0; i < recorded.arguments.size(); ++i)
+      arguments[fmt::format("gen_args_{}", i)] = {{"arg_0", recorded.prompt}, {"arg_1", recorded.arguments[i]}};
   }
   return arguments;
 }
@@ -32,7 +33,8 @@ std::vector<OrderedJson> responses_json(const RecordedAnswer& recorded, const st
   std::vector<OrderedJson> responses;
   for (std::size_t i = 0; i < recorded.log_likelihoods.size(); ++i) {
     const std::string number = python_float(recorded.log_likelihoods[i]);
-    responses.push_back(recorded.arguments.empty() ? OrderedJson(number) : OrderedJson::array({number, i < recorded.greedy.size() && recorded.greedy[i] ? "True" : "False"}));
+    responses.push_back(recorded.arguments.empty() ? OrderedJson(number)
+                                                   : OrderedJson::array({number, i < recorded.greedy.size() && recorded.greedy[i] ? "True" : "False"}));
   }
   return responses;
 }
@@ -119,7 +121,8 @@ OrderedJson original_count(const LeafSamples& leaf, const Json& settings) {
 }
 
 OrderedJson config_json(const std::string& name, const Json& task, const Json& settings) {
-  OrderedJson config{{"task", name}, {"num_fewshot", settings.value("shots", Json(nullptr))}, {"metadata", {{"version", task.value("version", Json(nullptr))}}}};
+  OrderedJson config{
+      {"task", name}, {"num_fewshot", settings.value("shots", Json(nullptr))}, {"metadata", {{"version", task.value("version", Json(nullptr))}}}};
   for (const auto& [key, value] : settings.items()) {
     if (key != "shots") config[key] = value;
   }
@@ -130,7 +133,15 @@ OrderedJson config_json(const std::string& name, const Json& task, const Json& s
 
 std::vector<Metric> task_metrics(const Trial& trial) {
   constexpr std::array<std::string_view, 5> kMeasuredUnits{"bytes", "tokens", "tokens/s", "seconds", "experts"};
-  constexpr std::array<std::string_view, 5> kMeasuredNames{"ties", "prompts_truncated", "replies_truncated", "experts_kept", "realised_sparsity"};
+  constexpr std::array<std::string_view, 9> kMeasuredNames{"ties",
+                                                           "prompts_truncated",
+                                                           "replies_truncated",
+                                                           "experts_kept",
+                                                           "realised_sparsity",
+                                                           "examples_in_task",
+                                                           "difference_from_unpruned",
+                                                           "difference_from_unpruned_low",
+                                                           "difference_from_unpruned_high"};
   std::vector<Metric> metrics;
   std::ranges::copy_if(trial.metrics, std::back_inserter(metrics), [&](const Metric& metric) {
     return std::ranges::find(kMeasuredUnits, metric.unit) == kMeasuredUnits.end() && std::ranges::find(kMeasuredNames, metric.name) == kMeasuredNames.end();
@@ -162,7 +173,9 @@ OrderedJson sample_json(const RecordedAnswer& recorded, std::span<const Metric> 
   return sample;
 }
 
-std::string sample_hashes(const RecordedAnswer& recorded) { return recorded.example.doc_hash + sha256_hex(recorded.prompt) + sha256_hex(recorded.example.target); }
+std::string sample_hashes(const RecordedAnswer& recorded) {
+  return recorded.example.doc_hash + sha256_hex(recorded.prompt) + sha256_hex(recorded.example.target);
+}
 
 TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leaves) {
   const std::vector<Metric> metrics = task_metrics(trial);
@@ -187,9 +200,7 @@ TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leav
   return out;
 }
 
-Json object_in(const Json& value, const char* key) {
-  return value.is_object() && value.contains(key) && value[key].is_object() ? value[key] : Json::object();
-}
+Json object_in(const Json& value, const char* key) { return value.is_object() && value.contains(key) && value[key].is_object() ? value[key] : Json::object(); }
 
 std::string python_float(double value) {
   if (std::isnan(value)) return "nan";

@@ -1,6 +1,7 @@
 #include "results/pairing.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <tuple>
 
@@ -131,14 +132,17 @@ Grade grade_of(const Metric& metric, const Outcome& example) {
   throw input_error("the answers hold no '{}' that examples could be compared by", metric.name);
 }
 
-bool PairedOutcomes::is_right_or_wrong() const { return !is_replicated() && are_right_or_wrong(first.front()) && are_right_or_wrong(second.front()); }
+bool PairedOutcomes::is_right_or_wrong() const {
+  if (is_replicated() || std::ranges::any_of(leaves, [](const Leaf& leaf) { return leaf.weight > 0; })) return false;
+  return are_right_or_wrong(first.front()) && are_right_or_wrong(second.front());
+}
 
 std::vector<PairedStratum> PairedOutcomes::strata() const {
   const std::vector<double> before = mean_over_draws(first), after = mean_over_draws(second);
   std::vector<PairedStratum> strata;
   for (const Leaf& leaf : leaves) {
     const auto begin = static_cast<std::ptrdiff_t>(leaf.begin), end = static_cast<std::ptrdiff_t>(leaf.end);
-    strata.push_back({{before.begin() + begin, before.begin() + end}, {after.begin() + begin, after.begin() + end}});
+    strata.push_back({{before.begin() + begin, before.begin() + end}, {after.begin() + begin, after.begin() + end}, leaf.weight});
   }
   return strata;
 }
@@ -175,6 +179,29 @@ PairedOutcomes pair_outcomes(std::span<const Outcomes> first, std::span<const Ou
   paired.only_first = most(first) - count;
   paired.only_second = most(second) - count;
   return paired;
+}
+
+void weigh_leaves(PairedOutcomes& outcomes, const Trial& trial, const Metric& metric) {
+  std::vector<const Metric*> parts;
+  double sum = 0, weighed = 0, count = 0;
+  for (const Metric& part : trial.metrics) {
+    if (part.name != metric.name || part.filter != metric.filter || part.leaf.empty() || part.parent != trial.cell.task) continue;
+    parts.push_back(&part);
+    sum += part.value;
+    weighed += part.value * static_cast<double>(part.count);
+    count += static_cast<double>(part.count);
+  }
+  constexpr double kSame = 1e-9;
+  const bool is_plain_mean = !parts.empty() && std::abs(sum / static_cast<double>(parts.size()) - metric.value) < kSame;
+  if (!is_plain_mean || std::abs(weighed / count - metric.value) < kSame) return;
+  for (const Metric* part : parts) {
+    std::size_t examples = 0;
+    const auto is_of_part = [&](const PairedOutcomes::Leaf& leaf) { return leaf.name == part->leaf || leaf.name.starts_with(part->leaf + "_"); };
+    for (const PairedOutcomes::Leaf& leaf : outcomes.leaves) examples += is_of_part(leaf) ? leaf.end - leaf.begin : 0;
+    for (PairedOutcomes::Leaf& leaf : outcomes.leaves) {
+      if (is_of_part(leaf)) leaf.weight = static_cast<double>(leaf.end - leaf.begin) / static_cast<double>(examples);
+    }
+  }
 }
 
 }  // namespace winnow

@@ -30,6 +30,7 @@ struct PairedOutcomes {
   struct Leaf {
     std::string name;
     std::size_t begin, end;  // into the examples
+    double weight = 0;       // in the metric; 0: by its examples
   };
   std::vector<Leaf> leaves;
   Draws first, second;                           // values: [draw][example], examples by leaf and document
@@ -38,7 +39,7 @@ struct PairedOutcomes {
 
   std::size_t count() const { return first.front().size(); }
   bool is_replicated() const { return first.size() > 1 || second.size() > 1; }
-  bool is_right_or_wrong() const;                               // one draw on each side, all values 0 or 1
+  bool is_right_or_wrong() const;                               // one draw on each side, all values 0 or 1, every example weighing alike
   std::vector<PairedStratum> strata() const;                    // a stratum for each leaf; means over the draws
   PairCounts counts(std::size_t begin, std::size_t end) const;  // of values that are 0 or 1
 };
@@ -47,5 +48,8 @@ struct PairedOutcomes {
 // Throws Error(kInput) where an example of both was another row of data, or was asked in other words; `what` names the comparison in it.
 PairedOutcomes pair_outcomes(std::span<const std::vector<Outcome>> first, std::span<const std::vector<Outcome>> second, const Grade& grade,
                              const std::string& what);
+
+// Lets leaves weigh as in the trial's metric, where that is the plain mean of its parts' means (lu_average).
+void weigh_leaves(PairedOutcomes& outcomes, const Trial& trial, const Metric& metric);
 
 }  // namespace winnow

@@ -110,6 +110,16 @@ std::vector<ScoredAnswer> Store::answers(std::int64_t trial_id) {
   });
 }
 
+std::vector<ScoredAnswer> Store::answers_of_cell(const std::string& key) {
+  const std::int64_t trial_id = impl_->read([&](SQLite::Database& database) {
+    SQLite::Statement find(database, "SELECT coalesce(max(id), 0) FROM trials WHERE cell_key = ? AND status = 'ok'");
+    find.bind(1, key);
+    find.executeStep();
+    return find.getColumn(0).getInt64();
+  });
+  return trial_id == 0 ? std::vector<ScoredAnswer>{} : answers(trial_id);
+}
+
 std::vector<Trial> Store::latest() {
   return impl_->read([](SQLite::Database& database) {
     SQLite::Statement find(database, kSelectLatest);

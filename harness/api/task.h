@@ -35,7 +35,7 @@ struct TaskInputs {
   std::optional<std::int32_t> bos_id = {};
 };
 
-// Settings every task has beside its own: limit, shots, seed, split, max_length, add_bos, profile (tasks/shared/common_settings.h declares them).
+// Settings every task has beside its own: limit, shots, seed, split, max_length, add_bos, profile, until (tasks/shared/common_settings.h declares them).
 class Task {
  public:
   static constexpr const char* kKind = "task";

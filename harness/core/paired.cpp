@@ -15,18 +15,24 @@ namespace {
 
 constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
-double weight_of(const StratumSample& sample) { return static_cast<double>(sample.population > 0 ? sample.population : sample.count); }
+double weight_of(const StratumSample& sample) {
+  if (sample.weight > 0) return sample.weight;
+  return static_cast<double>(sample.population > 0 ? sample.population : sample.count);
+}
+double weight_of(const PairedStratum& stratum) { return stratum.weight > 0 ? stratum.weight : static_cast<double>(stratum.first.size()); }
 
+// Of strata that are weighed otherwise than by their count, only the weights' sum is kept.
 StratumSample joined(const StratumSample& a, const StratumSample& b) {
-  if (a.count == 0 || b.count == 0) {
-    StratumSample sample = a.count == 0 ? b : a;
-    sample.population = a.population + b.population;
-    return sample;
-  }
+  StratumSample sample = a.count == 0 ? b : a;
+  sample.population = a.population + b.population;
+  if (a.weight > 0 || b.weight > 0) sample.weight = weight_of(a) + weight_of(b);
+  if (a.count == 0 || b.count == 0) return sample;
   const double n = static_cast<double>(a.count), m = static_cast<double>(b.count), step = b.mean - a.mean;
-  const double squares =
-      std::max(0.0, n - 1) * (a.count > 1 ? a.variance : 0) + std::max(0.0, m - 1) * (b.count > 1 ? b.variance : 0) + step * step * n * m / (n + m);
-  return {a.count + b.count, a.mean + step * m / (n + m), squares / (n + m - 1), a.population + b.population};
+  const double squares = (n - 1) * (a.count > 1 ? a.variance : 0) + (m - 1) * (b.count > 1 ? b.variance : 0) + step * step * n * m / (n + m);
+  sample.count = a.count + b.count;
+  sample.mean = a.mean + step * m / (n + m);
+  sample.variance = squares / (n + m - 1);
+  return sample;
 }
 
 // A stratum of one example says nothing of its own spread.
@@ -105,7 +111,7 @@ Estimate stratified_mean(std::span<const StratumSample> samples) {
 
 StratumSample difference_sample(const PairedStratum& stratum) {
   WINNOW_CHECK(stratum.first.size() == stratum.second.size());
-  StratumSample sample{.count = static_cast<std::int64_t>(stratum.first.size())};
+  StratumSample sample{.count = static_cast<std::int64_t>(stratum.first.size()), .weight = stratum.weight};
   if (stratum.first.empty()) return sample;
   const PairedDifference paired = paired_difference(stratum.second, stratum.first);
   sample.mean = paired.difference;
@@ -121,31 +127,50 @@ PairedDifference stratified_difference(std::span<const PairedStratum> strata, do
   return {estimate.value, estimate.standard_error, {estimate.value - reach, estimate.value + reach}};
 }
 
+PairedMeans stratified_means(std::span<const PairedStratum> strata) {
+  double total = 0;
+  PairedMeans means{0, 0};
+  for (const PairedStratum& stratum : strata) {
+    if (stratum.first.empty()) continue;
+    total += weight_of(stratum);
+    means.first += weight_of(stratum) * mean(stratum.first);
+    means.second += weight_of(stratum) * mean(stratum.second);
+  }
+  return {means.first / total, means.second / total};
+}
+
 PairedBootstrap stratified_bootstrap(std::span<const PairedStratum> strata, int replicates, std::uint64_t seed, double level) {
   WINNOW_CHECK(level > 0 && level < 1 && replicates > 0);
-  std::size_t count = 0;
-  for (const PairedStratum& stratum : strata) count += stratum.first.size();
-  if (count == 0) return {{kNoNumber, kNoNumber}, {kNoNumber, kNoNumber}};
   struct Pair {
     double first, second;
   };
-  std::vector<std::vector<Pair>> pairs;
+  struct Stratum {
+    std::vector<Pair> pairs;
+    double share;  // of each example in the mean
+  };
+  double total = 0;
+  for (const PairedStratum& stratum : strata) total += stratum.first.empty() ? 0 : weight_of(stratum);
+  if (total == 0) return {{kNoNumber, kNoNumber}, {kNoNumber, kNoNumber}};
+  std::vector<Stratum> weighed;
   for (const PairedStratum& stratum : strata) {
-    pairs.emplace_back();
-    for (std::size_t i = 0; i < stratum.first.size(); ++i) pairs.back().push_back({stratum.first[i], stratum.second[i]});
+    weighed.push_back({{}, weight_of(stratum) / total / static_cast<double>(stratum.first.size())});
+    for (std::size_t i = 0; i < stratum.first.size(); ++i) weighed.back().pairs.push_back({stratum.first[i], stratum.second[i]});
   }
   PythonRandom random(seed);
   std::vector<double> differences, ratios;
   for (int replicate = 0; replicate < replicates; ++replicate) {
     double first = 0, second = 0;
-    for (const std::vector<Pair>& stratum : pairs) {
-      for (std::size_t i = 0; i < stratum.size(); ++i) {
-        const Pair& pair = stratum[(random.bits32() * static_cast<std::uint64_t>(stratum.size())) >> 32];
-        first += pair.first;
-        second += pair.second;
+    for (const Stratum& stratum : weighed) {
+      double of_first = 0, of_second = 0;
+      for (std::size_t i = 0; i < stratum.pairs.size(); ++i) {
+        const Pair& pair = stratum.pairs[(random.bits32() * static_cast<std::uint64_t>(stratum.pairs.size())) >> 32];
+        of_first += pair.first;
+        of_second += pair.second;
       }
+      first += stratum.share * of_first;
+      second += stratum.share * of_second;
     }
-    differences.push_back((second - first) / static_cast<double>(count));
+    differences.push_back(second - first);
     ratios.push_back(first == 0 ? kNoNumber : second / first);
   }
   return {percentiles(differences, level), percentiles(ratios, level)};

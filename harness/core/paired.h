@@ -10,10 +10,16 @@
 // Comparisons of two models over the same examples, which may come in strata (the subjects of MMLU). Everywhere: what the second gained, second − first.
 namespace winnow {
 
-// Values of both models on the examples of one stratum, in one order.
+// Values of both models on the examples of one stratum, in one order. A stratum weighs as much as it has examples, or (not 0) by its weight.
 struct PairedStratum {
   std::vector<double> first, second;
+  double weight = 0;
 };
+// Means of both sides, strata weighed.
+struct PairedMeans {
+  double first, second;
+};
+PairedMeans stratified_means(std::span<const PairedStratum> strata);
 
 // A sample of one stratum. population 0: the examples stand for endlessly many like them, and the stratum weighs as much as it has examples;
 // otherwise it weighs by its population, and the finite-population factor 1 − count/population counts.
@@ -21,6 +27,7 @@ struct StratumSample {
   std::int64_t count = 0;
   double mean = 0, variance = 0;  // variance with n − 1
   std::int64_t population = 0;
+  double weight = 0;  // not 0: in place of what it weighs by its count
 };
 struct Estimate {
   double value, standard_error;

@@ -30,6 +30,9 @@ class TrialLog {
   // Everything saved of the trial, for aggregate().
   virtual std::vector<ScoredAnswer> answers(std::int64_t trial_id) = 0;
 
+  // Everything saved of the newest good trial of a cell; nothing where there is none. "until" compares with it.
+  virtual std::vector<ScoredAnswer> answers_of_cell(const std::string& /*key*/) { return {}; }
+
   // One transaction: metrics and status together.
   virtual void finish(std::int64_t trial_id, const TrialEnd& end) = 0;
 

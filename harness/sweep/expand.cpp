@@ -117,8 +117,11 @@ std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource&
       if (identity.is_recorded && !sweep.variants[v].steps.empty()) continue;
       for (std::size_t t = 0; t < sweep.tasks.size(); ++t) {
         Json cell_identity = {{"model", model_identity(sweep.models[m], sweep.device, identity)}, {"steps", variants[v]}, {"task", tasks[t]}};
+        // The unpruned model is asked everything: it is what "until" compares with, and one result serves tasks with and without it.
+        if (cell_identity["steps"] == Json::array() && cell_identity["task"].contains("settings")) cell_identity["task"]["settings"].erase("until");
         std::string key = sha256_hex(canonical_json(cell_identity));
         const auto [same, is_new] = first_with_key.try_emplace(key, cells.size());
+        if (!is_new && cells[same->second].model_index == m && cells[same->second].variant_index == v) continue;  // the same task with "until"
         if (!is_new) {
           throw input_error("models '{}' and '{}' hold the same in the same dtype, so their results are one; leave one of them out", cells[same->second].model,
                             sweep.models[m].name);

@@ -7,6 +7,7 @@
 
 #include "harness/api/task.h"
 #include "harness/sweep/example_slice.h"
+#include "harness/sweep/until_examples.h"
 
 namespace winnow {
 
@@ -56,19 +57,42 @@ class CellRunner {
     run_.progress.examples_total = examples.count;
     run_.progress.examples_done = run_.trial.answered.size();
     if (!run_.trial.answered.empty()) scored_ = run_.log.answers(run_.trial.id);
-    ExampleSlicer slicer(examples, run_.trial.answered);
-    bool stopped = false;
-    while (!stopped) {
-      if (run_.controls.should_stop && run_.controls.should_stop()) break;
-      const std::optional<ExampleSlice> slice = slicer.next();
-      if (!slice) return end();
-      stopped = answer(*slice) == Continue::kNo;
-      save();
-    }
-    return std::nullopt;
+    if (const std::optional<UntilSettings> until = until_of(run_.cell)) return run_until(*until, examples);
+    return ask(examples) == Continue::kYes ? std::optional(end()) : std::nullopt;
   }
 
  private:
+  // Asks what has no answer yet; kNo when it was told to stop before the end.
+  Continue ask(const ExampleList& examples) {
+    ExampleSlicer slicer(examples, run_.trial.answered);
+    while (true) {
+      if (run_.controls.should_stop && run_.controls.should_stop()) return Continue::kNo;
+      const std::optional<ExampleSlice> slice = slicer.next();
+      if (!slice) return Continue::kYes;
+      const Continue go_on = answer(*slice);
+      save();
+      if (go_on == Continue::kNo) return Continue::kNo;
+    }
+  }
+
+  // Examples in a drawn order, look by look, until enough is known of the difference from the unpruned model.
+  std::optional<TrialEnd> run_until(const UntilSettings& settings, const ExampleList& examples) {
+    std::vector<ScoredAnswer> reference;
+    saving([&] { reference = run_.log.answers_of_cell(unpruned_key(run_.cell)); });
+    UntilExamples until(settings, examples, *task_, reference);
+    while (const std::optional<ExampleList> batch = until.next(scored_)) {
+      run_.progress.examples_total = until.asked_in_all();
+      if (ask(*batch) == Continue::kNo) return std::nullopt;
+    }
+    TrialEnd ended = end();
+    const UntilJudgement& judgement = until.judgement();
+    ended.reason = fmt::format("{} of {} examples; difference from the unpruned model {:+.4f} ({:+.4f} … {:+.4f}, {:g} %): {}", judgement.examples, judgement.population,
+                               judgement.difference, judgement.interval.low, judgement.interval.high, 100 * settings.confidence, judgement.how);
+    const std::vector<Metric> metrics = until.metrics();
+    ended.metrics.insert(ended.metrics.end(), metrics.begin(), metrics.end());
+    return ended;
+  }
+
   Continue answer(const ExampleSlice& slice) {
     std::vector<std::vector<Response>> responses(slice.examples.size());
     std::vector<std::size_t> missing(slice.examples.size());

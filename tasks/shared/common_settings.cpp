@@ -1,5 +1,7 @@
 #include "tasks/shared/common_settings.h"
 
+#include "harness/core/stopping.h"
+
 namespace winnow {
 
 std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vector<Setting> own) {
@@ -25,6 +27,9 @@ std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vec
        .summary = "split of the data set that is evaluated"},
       {.name = "max_length", .types = {SettingType::kInteger}, .summary = "context window in tokens; the model's own unless given", .minimum = 2},
       {.name = "add_bos", .types = {SettingType::kBoolean}, .summary = "whether texts begin with BOS; the tokenizer's own rule unless given"},
+      {.name = "until",
+       .types = {SettingType::kObject},
+       .summary = "stop when the difference from the unpruned model is known: {\"difference\": 0.02, \"confidence\": 0.95, \"stop\": \"width\" or \"decision\", …}"},
       {.name = "profile",
        .types = {SettingType::kString},
        .default_value = "lmeval-head",
@@ -40,6 +45,7 @@ std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vec
 }
 
 CommonSettings common_settings(const Params& params) {
+  if (params.as_json().contains("until")) until_settings(params.get<Json>("until"));
   return {.limit = params.find<std::int64_t>("limit"),
           .shots = params.get<std::size_t>("shots"),
           .seed = params.get<std::uint64_t>("seed"),

@@ -108,6 +108,30 @@ TEST(Comparison, OfPerplexitiesIsOfTheirLogarithms) {
   EXPECT_ERROR(grade_of(metric, first[0]), kInput, "the answers hold no 'acc_norm' that examples could be compared by");
 }
 
+TEST(Comparison, OfAnAverageOfTasksLetsEachTaskWeighAlike) {
+  std::vector<Outcome> first = graded({1, 1, 1, 0}, "arc"), second = graded({1, 1, 0, 0}, "arc");
+  for (const Outcome& outcome : graded({0, 1}, "rte")) first.push_back(outcome);
+  for (const Outcome& outcome : graded({1, 1}, "rte")) second.push_back(outcome);
+  const Grade grade{Grade::Kind::kMean, "acc", ""};
+  PairedOutcomes paired = pair_outcomes({{first}}, {{second}}, grade, "");
+  Trial trial;
+  trial.cell.task = "lu_average";
+  trial.metrics = {{.name = "acc", .value = 0.625, .count = 6},
+                   {.name = "acc", .value = 0.75, .count = 4, .leaf = "arc", .parent = "lu_average"},
+                   {.name = "acc", .value = 0.5, .count = 2, .leaf = "rte", .parent = "lu_average"}};
+  weigh_leaves(paired, trial, trial.metrics.front());
+  const ScoreComparison score = compare_scores(paired, grade, {});
+  EXPECT_DOUBLE_EQ(score.first, 0.625);
+  EXPECT_DOUBLE_EQ(score.second, 0.75);
+  EXPECT_NEAR(score.difference.difference, 0.125, 1e-12);
+  EXPECT_NEAR(score.difference.standard_error, std::sqrt(0.25 * 0.25 / 4 + 0.25 * 0.5 / 2), 1e-12);
+  EXPECT_FALSE(score.score);              // Tango's interval knows no weights
+  trial.metrics.front().value = 4 / 6.0;  // a mean over examples leaves leaves as they are
+  PairedOutcomes plain = pair_outcomes({{first}}, {{second}}, grade, "");
+  weigh_leaves(plain, trial, trial.metrics.front());
+  EXPECT_EQ(plain.leaves[0].weight, 0);
+}
+
 TEST(Noise, FlipsOfACellRunAgain) {
   const Grade grade{Grade::Kind::kMean, "acc", ""};
   NoiseFloor floor;

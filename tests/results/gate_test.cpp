@@ -199,7 +199,7 @@ TEST_F(GateTest, ReportsAreSafeWhereverTheyAreRead) {
   EXPECT_EQ(junit.find('\x1b'), std::string::npos);
   const std::string annotations = gate_annotations(report);
   EXPECT_THAT(annotations, HasSubstr("::error title=gsm8k >= 0.99 · tiny · a<b>&\"|%25%3A%3A%2C\\x1b]8;;x::fail: gsm8k is 0.7000"));
-  EXPECT_THAT(gate_markdown(report), HasSubstr("| fail | gsm8k &gt;= 0.99 | tiny · a&lt;b&gt;&amp;\"\\|%::,\\\\x1b]8;;x | 0.7000 |"));
+  EXPECT_THAT(gate_markdown(report), HasSubstr("| fail | gsm8k >= 0.99 | tiny · a&lt;b&gt;&amp;\"\\|%::,\\\\x1b\\]8;;x | 0.7000 |"));
   EXPECT_EQ(parse_json(gate_json(report), "gate")["verdict"], "fail");
 }
 

@@ -53,8 +53,8 @@ TEST_F(ShowTest, RepliesSideBySideDenseFirst) {
 TEST_F(ShowTest, LogLikelihoodsOfEachChoice) {
   const std::string shown = text("mmlu_anatomy/2");
   EXPECT_THAT(shown, HasSubstr("         dense         random     change  choice"));
-  EXPECT_THAT(shown, HasSubstr("      -1.5000       -0.2500<    +1.2500    A\n"));
-  EXPECT_THAT(shown, HasSubstr("      -0.2000       -0.5000     -0.3000 *  B\n"));
+  EXPECT_THAT(shown, HasSubstr("      -1.5000        -0.2500<    +1.2500    A\n"));
+  EXPECT_THAT(shown, HasSubstr("      -0.2000        -0.5000     -0.3000 *  B\n"));
   EXPECT_THAT(shown, HasSubstr("     -0.0000<       -3.0000     -3.0000    C\n"));
 }
 

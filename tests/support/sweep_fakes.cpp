@@ -46,6 +46,7 @@ const Registration<Task> kLetters{{
     .summary = "for tests of the sweep room",
     .settings = {{.name = "limit", .types = {SettingType::kInteger}, .default_value = 10, .minimum = 1, .maximum = 100000},
                  {.name = "word", .types = {SettingType::kString}},
+                 {.name = "until", .types = {SettingType::kObject}},
                  {.name = "max_length", .types = {SettingType::kInteger}}},
     .make = [](const Params& params) -> std::unique_ptr<Task> { return std::make_unique<Letters>(params); },
 }};
@@ -138,6 +139,13 @@ std::vector<ScoredAnswer> MemoryLog::answers(std::int64_t trial_id) {
     for (const Answer& answer : recorded.answers) scored.push_back({recorded.example.leaf, recorded.example.doc_id, answer.filter, answer.values});
   }
   return scored;
+}
+
+std::vector<ScoredAnswer> MemoryLog::answers_of_cell(const std::string& key) {
+  for (std::size_t i = trials.size(); i-- > 0;) {
+    if (trials[i].cell.key == key && trials[i].end && trials[i].end->status == TrialStatus::kOk) return answers(static_cast<std::int64_t>(i) + 1);
+  }
+  return {};
 }
 
 void MemoryLog::finish(std::int64_t trial_id, const TrialEnd& end) { trials.at(trial_id - 1).end = end; }

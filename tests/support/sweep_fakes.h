@@ -65,6 +65,7 @@ class MemoryLog : public TrialLog {
   OpenTrial begin(const Cell& cell, const Json& environment) override;
   void append(std::int64_t trial_id, std::span<const RecordedAnswer> answers, const std::map<std::string, double>& seconds) override;
   std::vector<ScoredAnswer> answers(std::int64_t trial_id) override;
+  std::vector<ScoredAnswer> answers_of_cell(const std::string& key) override;
   void finish(std::int64_t trial_id, const TrialEnd& end) override;
   void record_plan(std::int64_t trial_id, const std::string& plan_json) override;
 

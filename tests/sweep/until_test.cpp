@@ -1,0 +1,83 @@
+#include <set>
+
+#include "harness/sweep/run_sweep.h"
+#include "harness/sweep/until_examples.h"
+#include "tests/support/errors.h"
+#include "tests/support/sweep_fakes.h"
+
+namespace winnow {
+namespace {
+
+using test::letters_sweep;
+using testing::HasSubstr;
+
+struct UntilBench {
+  explicit UntilBench(const std::string& text) : sweep(parse_sweep(text, "s.json", "/sweeps", test::fake_pruners())), cells(expand(sweep, opener, datasets)) {}
+  SweepOutcome run() { return run_sweep(sweep, cells, opener, datasets, log, controls); }
+
+  Sweep sweep;
+  test::FakeOpener opener;
+  test::FakeDatasets datasets;
+  std::vector<Cell> cells;
+  test::MemoryLog log;
+  RunControls controls;
+};
+
+constexpr const char* kUntil = R"([{"task": "letters", "limit": 3000, "until": {"difference": 0.08, "minimum": 50}}])";
+
+double metric_of(const TrialEnd& end, const std::string& name) {
+  for (const Metric& metric : end.metrics) {
+    if (metric.name == name) return metric.value;
+  }
+  return -1;
+}
+
+TEST(RunUntil, TheUnprunedModelIsAskedEverythingAndTheVariantUntilItIsKnown) {
+  UntilBench bench(letters_sweep(kUntil));
+  EXPECT_EQ(bench.run().ran, 2u);
+  ASSERT_EQ(bench.log.trials.size(), 2u);
+  EXPECT_EQ(bench.log.trials[0].answers.size(), 3000u);
+  const auto& variant = bench.log.trials[1];
+  EXPECT_LT(variant.answers.size(), 1500u);
+  EXPECT_GE(variant.answers.size(), 50u);
+  const TrialEnd& end = *variant.end;
+  EXPECT_EQ(end.metrics.front().count, static_cast<std::int64_t>(variant.answers.size()));
+  EXPECT_EQ(metric_of(end, "examples_in_task"), 3000);
+  EXPECT_LE(metric_of(end, "difference_from_unpruned_high") - metric_of(end, "difference_from_unpruned_low"), 0.16 + 1e-12);
+  EXPECT_THAT(end.reason, HasSubstr(fmt::format("{} of 3000 examples; difference from the unpruned model ", variant.answers.size())));
+  EXPECT_THAT(end.reason, HasSubstr("interval for a fixed number, stratified, of all 3000 examples; stopped on its width"));
+}
+
+TEST(RunUntil, GoesOnWhereItWasStopped) {
+  UntilBench bench(letters_sweep(kUntil));
+  int left = 3300 * 2;
+  bench.controls.should_stop = [&] { return --left < 0; };
+  EXPECT_TRUE(bench.run().stopped);
+  ASSERT_EQ(bench.log.trials.size(), 2u);
+  const std::size_t before = bench.log.trials[1].answers.size();
+  EXPECT_GT(before, 0u);
+  bench.controls.should_stop = {};
+  EXPECT_EQ(bench.run().ran, 1u);
+  std::set<std::int64_t> documents;
+  for (const RecordedAnswer& answer : bench.log.trials[1].answers) EXPECT_TRUE(documents.insert(answer.example.doc_id).second);
+  EXPECT_GT(documents.size(), before);
+}
+
+TEST(RunUntil, NeedsTheUnprunedModelFirst) {
+  UntilBench bench(letters_sweep(kUntil, R"([{"name": "one", "path": "one"}])", R"([{"label": "half", "steps": [{"pruner": "halve"}]}])"));
+  EXPECT_EQ(bench.run().failed, 1u);
+  EXPECT_THAT(bench.log.trials[0].end->reason, HasSubstr("compares with the unpruned model, which has no result for this task in this store; add the variant"));
+}
+
+TEST(RunUntil, OneUnprunedCellServesTasksWithAndWithoutIt) {
+  const UntilBench bench(letters_sweep(R"([{"task": "letters", "limit": 20}, {"task": "letters", "limit": 20, "until": {"difference": 0.1}}])"));
+  ASSERT_EQ(bench.cells.size(), 3u);
+  EXPECT_FALSE(until_of(bench.cells[0]));
+  EXPECT_FALSE(until_of(bench.cells[1]));
+  EXPECT_TRUE(until_of(bench.cells[2]));
+  EXPECT_EQ(unpruned_key(bench.cells[2]), bench.cells[0].key);
+  EXPECT_EQ(unpruned_key(bench.cells[1]), bench.cells[0].key);
+}
+
+}  // namespace
+}  // namespace winnow

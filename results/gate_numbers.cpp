@@ -58,6 +58,15 @@ Interval normal_interval(double value, double standard_error, double level) {
 Judged judge_right_or_wrong(const PairCounts& counts, GateRule::Scale scale, const Bounds& bounds, double level) {
   const double n = static_cast<double>(counts.total());
   const std::string seen = fmt::format("{} pairs, {} lost, {} gained", counts.total(), counts.only_first, counts.only_second);
+  if (scale == GateRule::Scale::kRatio && counts.first_right() == 0) {
+    return {.verdict = Verdict::kInconclusive,
+            .value = std::nan(""),
+            .interval = {},
+            .examples = counts.total(),
+            .needed = {},
+            .needed_80 = {},
+            .how = "the reference answered none of the examples rightly, so that there is no ratio"};
+  }
   if (scale == GateRule::Scale::kRatio) {
     const double ratio = static_cast<double>(counts.second_right()) / static_cast<double>(counts.first_right());
     return judge_interval(

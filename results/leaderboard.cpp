@@ -159,7 +159,8 @@ Caveats caveats_of(const Trial& trial) {
     const Metric* metric = find_metric(trial, name);
     return metric == nullptr ? 0 : static_cast<std::int64_t>(metric->value);
   };
-  Caveats caveats{count("ties"), count("prompts_truncated"), count("replies_truncated"), false, count("masked_matrices") > 0};
+  Caveats caveats{count("ties"), count("prompts_truncated"), count("replies_truncated"), false, false, count("masked_matrices") > 0};
+  caveats.stopped_early = !trial.metrics.empty() && count("examples_in_task") > trial.metrics.front().count;
   if (is_served(trial.cell)) {
     const Json& served = trial.cell.identity["model"]["served"];
     const auto part = [&](const char* key) { return served.is_object() && served.contains(key) && served[key].is_string() ? served[key].get<std::string>() : ""; };

@@ -50,6 +50,7 @@ Leaderboard rank(std::vector<Trial> trials);
 struct Caveats {
   std::int64_t ties = 0, prompts_truncated = 0, replies_truncated = 0;
   bool unverified_data = false;
+  bool stopped_early = false;           // by "until": the trial's reason says when and why
   bool zeros_in_dense_kernels = false;  // weights were masked, and stored and multiplied all the same
   std::vector<std::string> generation_settings_ignored = {};  // "repetition_penalty 1.05" of generation_config.json, where replies were generated
   std::string served_by = {};           // not our engine: "vllm 0.6.3 at http://127.0.0.1:8000/v1"

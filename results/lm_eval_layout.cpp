@@ -37,7 +37,8 @@ std::vector<OrderedJson> responses_json(const RecordedAnswer& recorded, const st
   std::vector<OrderedJson> responses;
   for (std::size_t i = 0; i < recorded.log_likelihoods.size(); ++i) {
     const std::string number = python_float(recorded.log_likelihoods[i]);
-    responses.push_back(recorded.arguments.empty() ? OrderedJson(number) : OrderedJson::array({number, i < recorded.greedy.size() && recorded.greedy[i] ? "True" : "False"}));
+    responses.push_back(recorded.arguments.empty() ? OrderedJson(number)
+                                                   : OrderedJson::array({number, i < recorded.greedy.size() && recorded.greedy[i] ? "True" : "False"}));
   }
   return responses;
 }
@@ -135,7 +136,8 @@ OrderedJson version_of(const std::string& name, const Json& task) {
 }
 
 OrderedJson config_json(const std::string& name, const Json& task, const Json& settings) {
-  OrderedJson config{{"task", name}, {"num_fewshot", settings.value("shots", Json(nullptr))}, {"metadata", {{"version", task.value("version", Json(nullptr))}}}};
+  OrderedJson config{
+      {"task", name}, {"num_fewshot", settings.value("shots", Json(nullptr))}, {"metadata", {{"version", task.value("version", Json(nullptr))}}}};
   for (const auto& [key, value] : settings.items()) {
     if (key != "shots") config[key] = value;
   }
@@ -147,7 +149,8 @@ OrderedJson config_json(const std::string& name, const Json& task, const Json& s
 std::vector<Metric> task_metrics(const Trial& trial) {
   constexpr std::array<std::string_view, 8> kMeasuredUnits{"bytes", "tokens", "tokens/s", "seconds", "experts", "parameters", "matrices", "examples"};
   // Shares that are no scores.
-  constexpr std::array<std::string_view, 4> kMeasuredNames{"expert_sparsity", "realised_expert_sparsity", "realised_sparsity", "expert_evaluations_skipped"};
+  constexpr std::array<std::string_view, 7> kMeasuredNames{"expert_sparsity",         "realised_expert_sparsity",     "realised_sparsity",            "expert_evaluations_skipped",
+                                                           "difference_from_unpruned", "difference_from_unpruned_low", "difference_from_unpruned_high"};
   std::vector<Metric> metrics;
   std::ranges::copy_if(trial.metrics, std::back_inserter(metrics), [&](const Metric& metric) {
     return std::ranges::find(kMeasuredUnits, metric.unit) == kMeasuredUnits.end() && std::ranges::find(kMeasuredNames, metric.name) == kMeasuredNames.end();
@@ -179,7 +182,9 @@ OrderedJson sample_json(const RecordedAnswer& recorded, std::span<const Metric> 
   return sample;
 }
 
-std::string sample_hashes(const RecordedAnswer& recorded) { return recorded.example.doc_hash + sha256_hex(recorded.prompt) + sha256_hex(recorded.example.target); }
+std::string sample_hashes(const RecordedAnswer& recorded) {
+  return recorded.example.doc_hash + sha256_hex(recorded.prompt) + sha256_hex(recorded.example.target);
+}
 
 TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leaves) {
   const std::vector<Metric> metrics = task_metrics(trial);
@@ -204,9 +209,7 @@ TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leav
   return out;
 }
 
-Json object_in(const Json& value, const char* key) {
-  return value.is_object() && value.contains(key) && value[key].is_object() ? value[key] : Json::object();
-}
+Json object_in(const Json& value, const char* key) { return value.is_object() && value.contains(key) && value[key].is_object() ? value[key] : Json::object(); }
 
 std::string python_float(double value) {
   if (std::isnan(value)) return "nan";

@@ -19,7 +19,11 @@ OrderedJson metric_json(const Metric& metric) {
 
 OrderedJson trial_json(const Trial& trial) {
   const Caveats caveats = caveats_of(trial);
-  OrderedJson object{{"cell_key", trial.cell.key}, {"model", trial.cell.model}, {"variant", trial.cell.variant}, {"task", trial.cell.task}, {"task_label", trial.cell.task_label}};
+  OrderedJson object{{"cell_key", trial.cell.key},
+                     {"model", trial.cell.model},
+                     {"variant", trial.cell.variant},
+                     {"task", trial.cell.task},
+                     {"task_label", trial.cell.task_label}};
   object["sweep"] = trial.sweep;
   object["status"] = status_name(trial.status);
   object["reason"] = trial.reason;
@@ -28,8 +32,12 @@ OrderedJson trial_json(const Trial& trial) {
   for (const auto& [phase, seconds] : trial.seconds) object["seconds"][phase] = json_number(seconds);
   object["metrics"] = OrderedJson::array();
   for (const Metric& metric : trial.metrics) object["metrics"].push_back(metric_json(metric));
-  object["caveats"] = {{"ties", caveats.ties}, {"prompts_truncated", caveats.prompts_truncated}, {"replies_truncated", caveats.replies_truncated},
-                       {"unverified_data", caveats.unverified_data}, {"zeros_in_dense_kernels", caveats.zeros_in_dense_kernels}};
+  object["caveats"] = {{"ties", caveats.ties},
+                       {"prompts_truncated", caveats.prompts_truncated},
+                       {"replies_truncated", caveats.replies_truncated},
+                       {"unverified_data", caveats.unverified_data},
+                       {"stopped_early", caveats.stopped_early},
+                       {"zeros_in_dense_kernels", caveats.zeros_in_dense_kernels}};
   if (!caveats.served_by.empty()) object["caveats"]["served_by"] = caveats.served_by;
   object["identity"] = trial.cell.identity;
   object["environment"] = trial.environment;

@@ -61,13 +61,15 @@ std::string heading(const std::string& task, const Column& column) {
 
 std::string caveat_marks(const Trial& trial, Notes& notes) {
   const Caveats caveats = caveats_of(trial);
-  const std::string where = fmt::format("{} · {} · {}: ", markdown_text(trial.cell.model), markdown_text(trial.cell.variant), markdown_text(trial.cell.task_label));
+  const std::string where =
+      fmt::format("{} · {} · {}: ", markdown_text(trial.cell.model), markdown_text(trial.cell.variant), markdown_text(trial.cell.task_label));
   std::vector<std::string> found;
   if (caveats.ties > 0) found.push_back(counted(caveats.ties, "exact tie, decided", "exact ties, decided") + " for the lowest choice");
   if (caveats.prompts_truncated > 0) found.push_back(counted(caveats.prompts_truncated, "prompt", "prompts") + " cut on the left");
   if (caveats.replies_truncated > 0) found.push_back(counted(caveats.replies_truncated, "reply", "replies") + " cut at the token limit");
   std::string marks;
   if (!found.empty()) marks += notes.mark(where + fmt::format("{}", fmt::join(found, "; ")));
+  if (caveats.stopped_early) marks += notes.mark(where + markdown_text(trial.reason));
   if (caveats.zeros_in_dense_kernels) marks += notes.mark("zeros in dense kernels: the masked weights are neither smaller in memory nor faster");
   for (const std::string& setting : caveats.generation_settings_ignored) {
     marks += notes.mark(fmt::format("{}: generation_config.json sets {}, which transformers applies to replies and this engine does not",
@@ -81,7 +83,8 @@ std::string caveat_marks(const Trial& trial, Notes& notes) {
 std::string failure_text(const Trial& trial, Notes& notes) {
   const char* word = trial.status == TrialStatus::kFailed ? "failed" : trial.status == TrialStatus::kSkipped ? "skipped" : "unfinished";
   if (trial.status == TrialStatus::kRunning) return word;
-  return word + notes.mark(fmt::format("{} · {} · {}: {}: {}", markdown_text(trial.cell.model), markdown_text(trial.cell.variant), markdown_text(trial.cell.task_label), word, markdown_text(trial.reason)));
+  return word + notes.mark(fmt::format("{} · {} · {}: {}: {}", markdown_text(trial.cell.model), markdown_text(trial.cell.variant),
+                                       markdown_text(trial.cell.task_label), word, markdown_text(trial.reason)));
 }
 
 std::string change_text(const PairedChange& change, const std::string& unit) {

@@ -16,10 +16,10 @@ class Gsm8kTask : public Task {
   Gsm8kTask(const Gsm8kForm& form, const Params& params)
       : form_(form),
         settings_(common_settings(params)),
-        until_(params.get<std::vector<std::string>>("until")),
+        until_(params.get<std::vector<std::string>>("stop_strings")),
         max_new_tokens_(params.get<int>("max_new_tokens")) {
     for (const std::string& stop : until_) {
-      if (stop.empty()) throw input_error("task {}: \"until\" holds an empty stop string; every text begins with it", form_.name);
+      if (stop.empty()) throw input_error("task {}: \"stop_strings\" holds an empty string; every text begins with it", form_.name);
     }
   }
 
@@ -125,7 +125,7 @@ std::vector<Setting> gsm8k_settings(const Gsm8kForm& form, const TaskDefaults& d
                                           .summary = "longest reply, in tokens",
                                           .minimum = 1,
                                           .maximum = 1 << 20},
-                                         {.name = "until",
+                                         {.name = "stop_strings",
                                           .types = {SettingType::kStringList},
                                           .default_value = form.until,
                                           .summary = "texts at which a reply ends, beside the end-of-sequence token"}});

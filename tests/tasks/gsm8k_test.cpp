@@ -30,11 +30,11 @@ TEST(Gsm8k, AsksWithDrawnShots) {
 }
 
 TEST(Gsm8k, TakesLimitsOfRepliesAndStopStringsFromItsSettings) {
-  const Example example = first_example("gsm8k", {{"shots", 0}, {"max_new_tokens", 48}, {"until", {"e", "ion", "\n"}}});
+  const Example example = first_example("gsm8k", {{"shots", 0}, {"max_new_tokens", 48}, {"stop_strings", {"e", "ion", "\n"}}});
   const auto& request = std::get<GenerateRequest>(example.requests.at(0));
   EXPECT_EQ(request.max_new_tokens, 48);
   EXPECT_EQ(request.until, (std::vector<std::string>{"e", "ion", "\n"}));
-  EXPECT_ERROR_HAS(Registry<Task>::instance().make("gsm8k", {{"until", {"e", ""}}}), kInput, "empty stop string");
+  EXPECT_ERROR_HAS(Registry<Task>::instance().make("gsm8k", {{"stop_strings", {"e", ""}}}), kInput, "empty string");
   EXPECT_ERROR_HAS(Registry<Task>::instance().make("gsm8k", {{"max_new_tokens", 0}}), kInput, "max_new_tokens");
 }
 

@@ -123,7 +123,9 @@ void use_write_ahead_log(SQLite::Database& database, const fs::path& file) {
   database.exec("PRAGMA synchronous = FULL");
 }
 
-SQLite::Database open_to_write(const fs::path& file, const SchemaHistory& history) {
+}  // namespace
+
+void check_place_to_write(const fs::path& file, const SchemaHistory& history) {
   const fs::path folder = folder_of(file);
   const StoreFile found = inspect_store_file(file);
   if (found.exists && !found.is_empty && !found.has_journal) refuse_foreign(file, found.application_id, found.user_version, history);
@@ -133,7 +135,12 @@ SQLite::Database open_to_write(const fs::path& file, const SchemaHistory& histor
   }
   if (::access(folder.c_str(), W_OK | X_OK) != 0) throw input_error("{}: the store cannot be written: folder {}: {}", file.string(), folder.string(), std::strerror(errno));
   if (found.exists && ::access(file.c_str(), R_OK | W_OK) != 0) throw input_error("{}: the store cannot be written: {}", file.string(), std::strerror(errno));
+}
 
+namespace {
+
+SQLite::Database open_to_write(const fs::path& file, const SchemaHistory& history) {
+  check_place_to_write(file, history);
   SQLite::Database database(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, static_cast<int>(std::chrono::milliseconds(kBusyTimeout).count()));
   set_up_connection(database);
   if (is_blank(database)) make_schema_where_blank(database, history);
@@ -169,7 +176,7 @@ SQLite::Database open_to_read(const fs::path& file, const SchemaHistory& history
   SQLite::Database database = connect_to_read(file, found);
   set_up_connection(database);
   refuse_foreign(file, static_cast<std::uint32_t>(pragma_value(database, "PRAGMA application_id")), static_cast<std::uint32_t>(pragma_value(database, "PRAGMA user_version")), history);
-  if (const int version = pragma_value(database, "PRAGMA user_version"); version < history.version) {
+  if (const int version = pragma_value(database, "PRAGMA user_version"); version < history.oldest_readable) {
     throw input_error("{}: its schema has version {}, this Winnow reads version {}; `winnow run` with this store brings it up to date and keeps a copy", file.string(), version,
                       history.version);
   }
@@ -182,8 +189,8 @@ SQLite::Database open_to_read(const fs::path& file, const SchemaHistory& history
 
 SchemaHistory schema_history() {
   // Version 0: stores that were made before the schema had a number.
-  static const std::array<Migration, 1> kMigrations{{{0, kSchemaSql}}};
-  return {kSchemaVersion, kMigrations};
+  static const std::array<Migration, 2> kMigrations{{{0, kSchemaSql}, {1, kSchemaSql}}};
+  return {kSchemaVersion, kMigrations, 1};
 }
 
 std::optional<std::string> network_file_system(long type) {

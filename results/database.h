@@ -9,7 +9,7 @@
 namespace winnow {
 
 inline constexpr std::uint32_t kApplicationId = 0x574E4E57;  // "WNNW" in the header of every store
-inline constexpr int kSchemaVersion = 1;                     // user_version of the stores this Winnow writes
+inline constexpr int kSchemaVersion = 2;                     // user_version of the stores this Winnow writes
 
 // Statements that bring a store of version `from` to `from` + 1.
 struct Migration {
@@ -21,6 +21,7 @@ struct Migration {
 struct SchemaHistory {
   int version;
   std::span<const Migration> migrations;
+  int oldest_readable = version;  // older stores have all that a reader asks for from this version on
 };
 SchemaHistory schema_history();
 
@@ -32,6 +33,10 @@ enum class Access {
 // Opens a store with all its checks. Throws Error(kInput) for anything that is not a whole Winnow store of a version known here, for a
 // folder that cannot be written, and for a network file system when writing.
 SQLite::Database open_database(const std::filesystem::path& file, Access access, const SchemaHistory& history = schema_history());
+
+// What open_database refuses before it touches the file, asked before any other work is done: a foreign file, a folder that cannot be written,
+// a network file system.
+void check_place_to_write(const std::filesystem::path& file, const SchemaHistory& history = schema_history());
 
 // The name of a file system on which SQLite's write-ahead log does not work, by its statfs type; nothing for the others.
 std::optional<std::string> network_file_system(long type);

@@ -1,4 +1,4 @@
--- The store of Winnow, version 1. Every statement may be run again: this text also brings an unnumbered store (version 0) up to 1.
+-- The store of Winnow, version 2. Every statement may be run again: this text also brings stores of versions 0 (unnumbered) and 1 (without grids) up to 2.
 -- JSON stands only in columns ending in _json; times are ISO 8601 in UTC; truth values are 0 and 1. results/README.md has example questions.
 
 CREATE TABLE IF NOT EXISTS sweeps(
@@ -107,6 +107,21 @@ CREATE TABLE IF NOT EXISTS answers(
   UNIQUE(trial_id, example_id, filter)
 ) STRICT;
 
+-- What a sweep stood for each time its cells had changed, in running order.
+CREATE TABLE IF NOT EXISTS grids(
+  id INTEGER PRIMARY KEY,
+  sweep_id INTEGER NOT NULL REFERENCES sweeps(id),
+  grid_sha256 TEXT NOT NULL,
+  frozen_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS grid_cells(
+  grid_id INTEGER NOT NULL REFERENCES grids(id),
+  position INTEGER NOT NULL,
+  cell_key TEXT NOT NULL REFERENCES cells(key),
+  PRIMARY KEY(grid_id, position)
+) STRICT, WITHOUT ROWID;
+
 -- What is known of each cell now: its newest trial that went well.
 CREATE VIEW IF NOT EXISTS latest AS
 SELECT trials.*, cells.model, cells.variant, cells.task, cells.task_label
@@ -154,6 +169,14 @@ INSERT OR REPLACE INTO metadata(table_name, column_name, description) VALUES
 ('cells', 'task', 'Registered name of the task'),
 ('cells', 'task_label', 'Task as reports show it'),
 ('cells', 'identity_json', 'Digests, versions and settings that decide the result'),
+('grids', '', 'Frozen expansions of sweeps: the newest of a sweep says which cells it stands for'),
+('grids', 'sweep_id', 'The sweep file that was expanded'),
+('grids', 'grid_sha256', 'SHA-256 of the keys of its cells in running order, a newline after each'),
+('grids', 'frozen_at', 'When these became its cells'),
+('grid_cells', '', 'Cells of the grids'),
+('grid_cells', 'grid_id', 'The grid'),
+('grid_cells', 'position', 'Place in running order, from 0'),
+('grid_cells', 'cell_key', 'The cell'),
 ('environment', '', 'Surroundings of runs: commit, compiler, libraries, machine, seeds'),
 ('environment', 'sha256', 'SHA-256 of environment_json'),
 ('environment', 'environment_json', 'The surroundings'),

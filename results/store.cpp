@@ -122,7 +122,50 @@ void save_metric(SQLite::Statement& insert, std::int64_t trial_id, const Metric&
   insert.exec();
 }
 
+std::int64_t save_sweep(SQLite::Database& database, const std::string& name, const std::string& sweep_json) {
+  const std::string digest = sha256_hex(sweep_json);
+  SQLite::Statement insert(database, "INSERT INTO sweeps(name, sweep_sha256, sweep_json, started_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
+  insert.bind(1, readable_text(name));
+  insert.bind(2, digest);
+  insert.bind(3, readable_text(sweep_json));
+  insert.bind(4, utc_now());
+  insert.exec();
+  SQLite::Statement find(database, "SELECT id FROM sweeps WHERE name = ? AND sweep_sha256 = ?");
+  find.bind(1, readable_text(name));
+  find.bind(2, digest);
+  find.executeStep();
+  return find.getColumn(0).getInt64();
+}
+
+void freeze_grid(SQLite::Database& database, std::int64_t sweep_id, std::span<const Cell> cells) {
+  const std::string digest = grid_sha256(cells);
+  SQLite::Statement newest(database, "SELECT sweep_id, grid_sha256 FROM grids WHERE sweep_id IN (SELECT id FROM sweeps WHERE name = (SELECT name FROM sweeps WHERE id = ?)) "
+                                     "ORDER BY id DESC LIMIT 1");
+  newest.bind(1, sweep_id);
+  if (newest.executeStep() && newest.getColumn(0).getInt64() == sweep_id && newest.getColumn(1).getString() == digest) return;
+  SQLite::Statement insert(database, "INSERT INTO grids(sweep_id, grid_sha256, frozen_at) VALUES (?, ?, ?)");
+  insert.bind(1, sweep_id);
+  insert.bind(2, digest);
+  insert.bind(3, utc_now());
+  insert.exec();
+  const std::int64_t grid_id = database.getLastInsertRowid();
+  SQLite::Statement place(database, "INSERT INTO grid_cells(grid_id, position, cell_key) VALUES (?, ?, ?)");
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    place.reset();
+    place.bind(1, grid_id);
+    place.bind(2, static_cast<std::int64_t>(i));
+    place.bind(3, cells[i].key);
+    place.exec();
+  }
+}
+
 }  // namespace
+
+std::string grid_sha256(std::span<const Cell> cells) {
+  Sha256 digest;
+  for (const Cell& cell : cells) digest.update(cell.key + "\n");
+  return digest.hex();
+}
 
 Claimed Store::Impl::try_begin(const Cell& cell, const Json& environment, OpenTrial& trial) {
   Claimed claimed = Claimed::kNothing;
@@ -171,32 +214,15 @@ Store Store::open(const std::filesystem::path& file) {
 
 Store Store::open_read_only(const std::filesystem::path& file) { return Store(std::make_unique<Impl>(file, Access::kRead)); }
 
+void Store::check_place(const std::filesystem::path& file) { check_place_to_write(file); }
+
 const std::filesystem::path& Store::file() const { return impl_->file; }
 
 void Store::start_sweep(const std::string& name, const std::string& sweep_json, std::span<const Cell> cells) {
   impl_->write([&](SQLite::Database& database) {
-    const std::string digest = sha256_hex(sweep_json);
-    SQLite::Statement insert(database, "INSERT INTO sweeps(name, sweep_sha256, sweep_json, started_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
-    insert.bind(1, readable_text(name));
-    insert.bind(2, digest);
-    insert.bind(3, readable_text(sweep_json));
-    insert.bind(4, utc_now());
-    insert.exec();
-    SQLite::Statement find(database, "SELECT id FROM sweeps WHERE name = ? AND sweep_sha256 = ?");
-    find.bind(1, readable_text(name));
-    find.bind(2, digest);
-    find.executeStep();
-    impl_->sweep_id = find.getColumn(0).getInt64();
+    impl_->sweep_id = save_sweep(database, name, sweep_json);
     for (const Cell& cell : cells) save_cell(database, cell);
-  });
-}
-
-std::set<std::string> Store::finished_keys() {
-  return impl_->read([](SQLite::Database& database) {
-    SQLite::Statement find(database, "SELECT DISTINCT cell_key FROM trials WHERE status IN ('ok', 'skipped')");
-    std::set<std::string> keys;
-    while (find.executeStep()) keys.insert(find.getColumn(0).getString());
-    return keys;
+    freeze_grid(database, *impl_->sweep_id, cells);
   });
 }
 

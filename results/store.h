@@ -25,10 +25,27 @@ class Store : public TrialLog {
   Store(Store&&) noexcept;
   ~Store() override;
 
-  // Notes the sweep that the next trials belong to, and its cells with their newest labels, in the order of the reports.
+  // What open() refuses before it makes or touches the file: to be asked before hours of work.
+  static void check_place(const std::filesystem::path& file);
+
+  // Notes the sweep that the next trials belong to, and its cells with their newest labels, in the order of the reports. They are frozen as the
+  // sweep's grid where its newest one differs.
   void start_sweep(const std::string& name, const std::string& sweep_json, std::span<const Cell> cells);
 
+  // The cells of the newest grid of a sweep; none where it never was started here.
+  std::vector<Cell> frozen_cells(const std::string& sweep_name);
+
+  // Takes over the trials of another store that have ended, with all they stand on: all of them or none. What is here already is known by its
+  // cell, times and costs, and stays once.
+  struct Joined {
+    std::size_t added = 0, already_there = 0;
+    std::size_t unfinished = 0;          // still running there, or cut off: left where they are
+    std::vector<std::string> conflicts;  // a sentence for each cell whose new good trial tells another result than one that was here
+  };
+  Joined join(Store& other);
+
   std::set<std::string> finished_keys() override;
+  std::set<std::string> failed_keys();  // cells whose newest trial failed
   OpenTrial begin(const Cell& cell, const Json& environment) override;
   void append(std::int64_t trial_id, std::span<const RecordedAnswer> answers, const std::map<std::string, double>& seconds) override;
   // By task, document and filter, so that sums over them do not depend on where a run was cut off.
@@ -52,6 +69,9 @@ class Store : public TrialLog {
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// SHA-256 of the cells' keys in running order.
+std::string grid_sha256(std::span<const Cell> cells);
 
 // Several stores read together: for a cell in more than one, a good trial is preferred, then the store named later.
 // `store` counts the given files.

@@ -94,7 +94,46 @@ RecordedAnswer read_answer(SQLite::Statement& row) {
   return recorded;
 }
 
+std::set<std::string> find_keys(SQLite::Database& database, const char* question) {
+  SQLite::Statement find(database, question);
+  std::set<std::string> keys;
+  while (find.executeStep()) keys.insert(find.getColumn(0).getString());
+  return keys;
+}
+
 }  // namespace
+
+std::set<std::string> Store::finished_keys() {
+  return impl_->read([](SQLite::Database& database) { return find_keys(database, "SELECT DISTINCT cell_key FROM trials WHERE status IN ('ok', 'skipped')"); });
+}
+
+std::set<std::string> Store::failed_keys() {
+  return impl_->read([](SQLite::Database& database) {
+    return find_keys(database, "SELECT cell_key FROM trials WHERE status = 'failed' AND id = (SELECT max(id) FROM trials AS other WHERE other.cell_key = trials.cell_key)");
+  });
+}
+
+std::vector<Cell> Store::frozen_cells(const std::string& sweep_name) {
+  return impl_->read([&](SQLite::Database& database) {
+    std::vector<Cell> cells;
+    if (!database.tableExists("grids")) return cells;  // a store of version 1, open to read
+    SQLite::Statement find(database,
+                           "SELECT cells.key, cells.identity_json, cells.model, cells.variant, cells.task, cells.task_label FROM grid_cells JOIN cells ON cells.key = cell_key "
+                           "WHERE grid_id = (SELECT max(grids.id) FROM grids JOIN sweeps ON sweeps.id = sweep_id WHERE sweeps.name = ?) ORDER BY position");
+    find.bind(1, readable_text(sweep_name));
+    while (find.executeStep()) {
+      Cell cell;
+      cell.key = find.getColumn(0).getString();
+      cell.identity = parse_json(find.getColumn(1).getString(), "cells.identity_json");
+      cell.model = find.getColumn(2).getString();
+      cell.variant = find.getColumn(3).getString();
+      cell.task = find.getColumn(4).getString();
+      cell.task_label = find.getColumn(5).getString();
+      cells.push_back(std::move(cell));
+    }
+    return cells;
+  });
+}
 
 std::vector<ScoredAnswer> Store::answers(std::int64_t trial_id) {
   return impl_->read([&](SQLite::Database& database) {

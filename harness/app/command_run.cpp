@@ -4,14 +4,19 @@
 #include <memory>
 
 #include "harness/app/commands.h"
+#include "harness/app/dry_run.h"
 #include "harness/app/environment.h"
 #include "harness/app/open_model.h"
 #include "harness/app/output.h"
 #include "harness/app/progress.h"
+#include "harness/app/shell_words.h"
+#include "harness/app/slurm_script.h"
 #include "harness/app/stop_signals.h"
 #include "harness/app/sweep_options.h"
 #include "harness/core/error.h"
 #include "harness/core/terminal.h"
+#include "harness/sweep/grid_difference.h"
+#include "harness/sweep/shard.h"
 #include "harness/sweep/surroundings.h"
 #include "results/board.h"
 #include "results/report.h"
@@ -22,8 +27,9 @@ namespace {
 
 struct RunOptions {
   SweepOptions sweep;
-  std::string store;
-  bool dry_run = false, quiet = false;
+  std::string store, shard, retry, expected_grid;
+  bool dry_run = false, quiet = false, print_slurm = false;
+  SlurmOptions slurm;
   std::vector<std::string> command_line;
 };
 
@@ -31,32 +37,48 @@ std::filesystem::path store_file(const RunOptions& options, const Sweep& sweep) 
   return options.store.empty() ? std::filesystem::path(options.sweep.file).parent_path() / (sweep.name + ".sqlite") : std::filesystem::path(options.store);
 }
 
-std::string shell_quoted(const std::string& word) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:@%+,";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  return quoted + "'";
-}
-
-std::string shown_command(const std::vector<std::string>& words) {
-  std::string line;
-  for (const std::string& word : words) line += (line.empty() ? "" : " ") + shell_quoted(word);
-  return line;
-}
-
-int dry_run(const std::filesystem::path& store, const std::vector<Cell>& cells) {
-  std::set<std::string> finished;
-  if (std::filesystem::exists(store)) finished = Store::open_read_only(store).finished_keys();
-  std::string table = "state  model  variant  task  key\n";
-  std::size_t done = 0;
-  for (const Cell& cell : cells) {
-    done += finished.contains(cell.key);
-    table += fmt::format("{}  {}  {}  {}  {}\n", finished.contains(cell.key) ? "done" : "to do", one_line(cell.model, 60), one_line(cell.variant, 60),
-                         one_line(cell.task_label, 80), cell.key.substr(0, 12));
+// How the grid differs from what the store holds of this sweep: told, and refused where a certain grid was asked for.
+void compare_grids(const RunOptions& options, const Sweep& sweep, const std::filesystem::path& file, const std::vector<Cell>& grid) {
+  constexpr std::size_t kMaxLines = 20;
+  if (std::filesystem::exists(file)) {
+    const std::vector<Cell> before = Store::open_read_only(file).frozen_cells(sweep.name);
+    const GridDifference difference = before.empty() ? GridDifference{} : grid_difference(before, grid);
+    if (!difference.empty()) {
+      say(fmt::format("winnow: the sweep has changed since it was last run into {}: {} cells are the same, {} new, {} changed, {} gone; results of what is gone stay in the store",
+                      file.string(), difference.same, difference.added, difference.changed, difference.gone));
+      for (std::size_t i = 0; i < difference.lines.size() && i < kMaxLines; ++i) say("  " + one_line(difference.lines[i], 500));
+      if (difference.lines.size() > kMaxLines) say(fmt::format("  and {} more", difference.lines.size() - kMaxLines));
+    }
   }
-  write_text(table);
-  say(fmt::format("winnow: {} cells, {} of them done; nothing was run", cells.size(), done));
+  const std::string digest = grid_sha256(grid);
+  if (!options.expected_grid.empty() && options.expected_grid != digest) {
+    throw input_error("{}: its grid is now {} of {} cells, and {} was expected: the sweep, a model or data have changed since; print the script again", options.sweep.file,
+                      digest.substr(0, 12), grid.size(), options.expected_grid.substr(0, 12));
+  }
+}
+
+// The cells this process is for.
+std::vector<Cell> chosen_cells(const RunOptions& options, const std::filesystem::path& file, const std::vector<Cell>& grid) {
+  std::vector<Cell> cells = options.shard.empty() ? grid : cells_of_shard(grid, parse_shard(options.shard));
+  if (options.retry.empty()) return cells;
+  const std::set<std::string> failed = std::filesystem::exists(file) ? Store::open_read_only(file).failed_keys() : std::set<std::string>{};
+  std::erase_if(cells, [&](const Cell& cell) { return !failed.contains(cell.key); });
+  return cells;
+}
+
+int print_slurm(const RunOptions& options, const Sweep& sweep, const std::filesystem::path& file, const std::vector<Cell>& grid) {
+  constexpr std::size_t kMaxTasks = 64;
+  std::set<std::pair<std::size_t, std::size_t>> variants;
+  for (const Cell& cell : grid) variants.emplace(cell.model_index, cell.variant_index);
+  SlurmSweep about{.name = sweep.name, .program = std::filesystem::read_symlink("/proc/self/exe"), .folder = std::filesystem::current_path(), .run_words = {options.sweep.file}, .store = file};
+  const DataOptions& data = options.sweep.data;
+  if (const std::string folder = data.folder(); !folder.empty()) about.run_words.insert(about.run_words.end(), {"--data", folder});
+  if (data.unverified_data) about.run_words.push_back("--unverified-data");
+  for (const std::string& change : options.sweep.overrides) about.run_words.insert(about.run_words.end(), {"--set", change});
+  about.grid_sha256 = grid_sha256(grid);
+  about.cells = grid.size();
+  about.tasks = std::min(options.slurm.tasks > 0 ? options.slurm.tasks : std::min(variants.size(), kMaxTasks), grid.size());
+  write_output(slurm_script(about, options.slurm));
   return kExitOk;
 }
 
@@ -81,21 +103,34 @@ void tell_outcome(const SweepOutcome& outcome, std::size_t cells) {
 }
 
 int run(const RunOptions& options) {
+  if (!options.shard.empty()) parse_shard(options.shard);
   const Sweep sweep = options.sweep.read();
+  const std::filesystem::path file = store_file(options, sweep);
+  if (!options.dry_run && !options.print_slurm) Store::check_place(file);
   const int threads = sweep.threads > 0 ? sweep.threads : usable_cores();
   at::set_num_threads(threads);
   const std::unique_ptr<DatasetSource> datasets = options.sweep.open_data();
-  const std::filesystem::path file = store_file(options, sweep);
   const std::unique_ptr<ModelOpener> opener = make_model_opener({.device = sweep.device,
                                                                  .token_budget = sweep.token_budget,
                                                                  .datasets = datasets.get(),
                                                                  .cache = std::filesystem::path(file).replace_extension(".cache")});
-  const std::vector<Cell> cells = expand(sweep, *opener, *datasets);
-  check_variants(sweep, *opener);
-  if (options.dry_run) return dry_run(file, cells);
+  const std::vector<Cell> grid = expand(sweep, *opener, *datasets);
+  check_variants(sweep, grid, *opener);
+  if (options.print_slurm) return print_slurm(options, sweep, file, grid);
+  compare_grids(options, sweep, file, grid);
+  const std::vector<Cell> cells = chosen_cells(options, file, grid);
+  const Json environment = environment_of(sweep, threads, options.command_line);
+  if (options.dry_run) {
+    print_dry_run({.sweep = sweep, .cells = cells, .store = file, .grid_sha256 = grid_sha256(grid), .datasets = *datasets, .environment = environment});
+    return kExitOk;
+  }
 
   Store store = Store::open(file);
-  store.start_sweep(sweep.name, canonical_json(sweep.file), cells);
+  store.start_sweep(sweep.name, canonical_json(sweep.file), grid);
+  if (cells.empty()) {
+    say(options.retry.empty() ? "winnow: this shard has no cells" : "winnow: no cell of the sweep has failed");
+    return kExitOk;
+  }
   SweepOutcome outcome;
   {
     const StopSignals signals;
@@ -103,7 +138,7 @@ int run(const RunOptions& options) {
     RunControls controls{.should_stop = StopSignals::arrived,
                          .on_progress = [&](const SweepProgress& now) { progress.update(now); },
                          .on_cell_end = [&](const Cell& cell, const TrialEnd& end) { progress.end_cell(cell, end); }};
-    controls.environment = environment_of(sweep, threads, options.command_line);
+    controls.environment = environment;
     outcome = run_sweep(sweep, cells, *opener, *datasets, store, controls);
   }
   if (outcome.stopped) {
@@ -115,18 +150,37 @@ int run(const RunOptions& options) {
   return outcome.failed > 0 ? kExitSomeFailed : kExitOk;
 }
 
+void add_slurm_options(CLI::App& command, RunOptions& options) {
+  CLI::Option* print = command.add_flag("--print-slurm", options.print_slurm, "print an sbatch script that runs the sweep as an array of shards, and run nothing");
+  const auto add = [&](CLI::Option* option) { option->needs(print)->group("With --print-slurm"); };
+  add(command.add_option("--gpus", options.slurm.gpus, "GPUs of each task")->check(CLI::Range(1, 64)));
+  add(command.add_option("--time", options.slurm.time, "limit of each task, such as 4:00:00; one that runs into it is requeued and goes on"));
+  add(command.add_option("--partition", options.slurm.partition, "partition to run in"));
+  add(command.add_option("--account", options.slurm.account, "account to charge"));
+  add(command.add_option("--cpus", options.slurm.cpus, "CPU cores of each task")->check(CLI::Range(1, 4096)));
+  add(command.add_option("--mem", options.slurm.memory, "memory of each task, such as 64G"));
+  add(command.add_option("--tasks", options.slurm.tasks, "tasks of the array; default: one for each model and variant, at most 64")->check(CLI::Range(1, 100000)));
+  add(command.add_option("--at-once", options.slurm.at_once, "tasks that may run side by side")->check(CLI::Range(1, 100000)));
+  add(command.add_option("--sbatch", options.slurm.more, "a further sbatch option, such as --sbatch=--constraint=h100")->take_all()->expected(1));
+}
+
 }  // namespace
 
 void add_run_command(CLI::App& program, Invocation& invocation) {
   const auto options = std::make_shared<RunOptions>();
-  CLI::App* command =
-      program.add_subcommand("run",
-                             "Runs what a sweep file asks for and prints the leaderboard; the same command again goes on where it was stopped.\n\nExamples:\n"
-                             "  winnow run sweep.json --data datasets\n  winnow run sweep.json --set models[0].dtype=bf16 --dry-run\n");
+  CLI::App* command = program.add_subcommand(
+      "run",
+      "Runs what a sweep file asks for and prints the leaderboard; the same command again goes on where it was stopped.\n\nExamples:\n"
+      "  winnow run sweep.json --data datasets\n  winnow run sweep.json --set models[0].dtype=bf16 --dry-run\n"
+      "  winnow run sweep.json --retry failed\n  winnow run sweep.json --print-slurm --gpus 1 --time 4:00:00 > sweep.sbatch\n");
   options->sweep.add_to(*command);
   command->add_option("--store", options->store, "SQLite file of the results; default: NAME.sqlite beside the sweep file")->type_name("FILE");
-  command->add_flag("--dry-run", options->dry_run, "check everything, list the cells, run none");
+  command->add_flag("--dry-run", options->dry_run, "check everything, list the cells with what they will take, run none");
+  command->add_option("--retry", options->retry, "failed: run only the cells whose newest trial failed")->check(CLI::IsMember({"failed"}));
+  command->add_option("--shard", options->shard, "run part I of N of the grid, such as 3/8; join the stores with winnow import")->type_name("I/N");
+  command->add_option("--expect-grid", options->expected_grid, "run nothing unless the grid has this sha256")->type_name("SHA256");
   command->add_flag("--quiet", options->quiet, "no progress on standard error");
+  add_slurm_options(*command, *options);
   command->callback([options, &invocation] {
     options->command_line = invocation.command_line;
     invocation.action = [options] { return run(*options); };

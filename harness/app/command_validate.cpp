@@ -31,7 +31,7 @@ void add_validate_command(CLI::App& program, Invocation& invocation) {
       const std::unique_ptr<ModelOpener> opener = make_model_opener({.device = sweep.device, .token_budget = sweep.token_budget});
       const std::unique_ptr<DatasetSource> datasets = options->open_data();
       const std::vector<Cell> cells = expand(sweep, *opener, *datasets);
-      check_variants(sweep, *opener);
+      check_variants(sweep, cells, *opener);
       say(fmt::format("winnow: {} is well: {} cells", options->file, cells.size()));
       return kExitOk;
     };

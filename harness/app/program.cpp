@@ -78,6 +78,7 @@ int run(int argc, char** argv) {
   add_validate_command(program, invocation);
   add_report_command(program, invocation);
   add_compare_command(program, invocation);
+  add_import_command(program, invocation);
   add_list_command(program, invocation);
   add_inspect_command(program, invocation);
   add_plan_command(program, invocation);

@@ -24,9 +24,13 @@ void SweepOptions::add_to(CLI::App& command) {
 
 Sweep SweepOptions::read() const { return read_sweep(file, pruner_declarations(), overrides); }
 
-std::unique_ptr<DatasetSource> DataOptions::open() const {
+std::string DataOptions::folder() const {
   const char* named = std::getenv("WINNOW_DATA");
-  return open_data_folder(!data.empty() ? data : named ? named : "", unverified_data ? UnverifiedData::kMarked : UnverifiedData::kRefused);
+  return !data.empty() ? data : named ? named : "";
+}
+
+std::unique_ptr<DatasetSource> DataOptions::open() const {
+  return open_data_folder(folder(), unverified_data ? UnverifiedData::kMarked : UnverifiedData::kRefused);
 }
 
 PrunerDeclarations pruner_declarations() {

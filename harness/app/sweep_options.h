@@ -15,6 +15,7 @@ struct DataOptions {
   bool unverified_data = false;
 
   void add_to(CLI::App& command);
+  std::string folder() const;  // --data, else WINNOW_DATA; may be empty
   // --data, else WINNOW_DATA, else none: the first data set then says how to give one.
   std::unique_ptr<DatasetSource> open() const;
 };

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "harness/core/digest.h"
 #include "harness/sweep/calibration_text.h"
@@ -98,6 +99,47 @@ std::string task_label(const Sweep& sweep, std::size_t index) {
   return label;
 }
 
+// Cells in running order, less the excluded ones; a key that comes twice is two models that are one.
+class Expansion {
+ public:
+  explicit Expansion(const Sweep& sweep) : sweep_(sweep), is_met_(sweep.exclusions.size()) {}
+
+  void add(Cell cell) {
+    if (is_excluded(cell)) return;
+    const auto [same, is_new] = first_with_key_.try_emplace(cell.key, cells_.size());
+    if (!is_new) {
+      throw input_error("models '{}' and '{}' hold the same in the same dtype, so their results are one; leave one of them out", cells_[same->second].model, cell.model);
+    }
+    cells_.push_back(std::move(cell));
+  }
+
+  std::vector<Cell> take() {
+    for (std::size_t e = 0; e < is_met_.size(); ++e) {
+      if (!is_met_[e]) throw input_error("{}: it matches no cell of the sweep; take it out, or see the names with --dry-run", sweep_.exclusions[e].place);
+    }
+    if (cells_.empty()) throw input_error("\"exclude\" leaves no cell of the sweep, so there is nothing to run");
+    return std::move(cells_);
+  }
+
+ private:
+  bool is_excluded(const Cell& cell) {
+    if (is_met_.empty()) return false;
+    GridValues values = sweep_.models[cell.model_index].grid;
+    for (const GridValues* more : {&sweep_.variants[cell.variant_index].grid, &sweep_.tasks[cell.task_index].grid}) values.insert(more->begin(), more->end());
+    bool is_excluded = false;
+    for (std::size_t e = 0; e < is_met_.size(); ++e) {
+      if (!excludes(sweep_.exclusions[e], cell.model, cell.variant, cell.task, cell.task_label, values)) continue;
+      is_excluded = is_met_[e] = true;
+    }
+    return is_excluded;
+  }
+
+  const Sweep& sweep_;
+  std::vector<bool> is_met_;
+  std::vector<Cell> cells_;
+  std::map<std::string, std::size_t> first_with_key_;
+};
+
 }  // namespace
 
 std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource& datasets) {
@@ -109,8 +151,7 @@ std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource&
   }
   std::vector<Json> variants;
   for (const VariantSpec& variant : sweep.variants) variants.push_back(variant_identity(variant, datasets));
-  std::vector<Cell> cells;
-  std::map<std::string, std::size_t> first_with_key;
+  Expansion expansion(sweep);
   for (std::size_t m = 0; m < sweep.models.size(); ++m) {
     const ModelIdentity identity = opener.identify(sweep.models[m]);
     for (std::size_t v = 0; v < sweep.variants.size(); ++v) {
@@ -118,36 +159,30 @@ std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource&
       for (std::size_t t = 0; t < sweep.tasks.size(); ++t) {
         Json cell_identity = {{"model", model_identity(sweep.models[m], sweep.device, identity)}, {"steps", variants[v]}, {"task", tasks[t]}};
         std::string key = sha256_hex(canonical_json(cell_identity));
-        const auto [same, is_new] = first_with_key.try_emplace(key, cells.size());
-        if (!is_new) {
-          throw input_error("models '{}' and '{}' hold the same in the same dtype, so their results are one; leave one of them out", cells[same->second].model,
-                            sweep.models[m].name);
-        }
-        cells.push_back({.key = std::move(key),
-                         .identity = std::move(cell_identity),
-                         .model = sweep.models[m].name,
-                         .variant = sweep.variants[v].label,
-                         .task = sweep.tasks[t].task,
-                         .task_label = labels[t],
-                         .model_index = m,
-                         .variant_index = v,
-                         .task_index = t});
+        expansion.add({.key = std::move(key),
+                       .identity = std::move(cell_identity),
+                       .model = sweep.models[m].name,
+                       .variant = sweep.variants[v].label,
+                       .task = sweep.tasks[t].task,
+                       .task_label = labels[t],
+                       .model_index = m,
+                       .variant_index = v,
+                       .task_index = t});
       }
     }
   }
-  return cells;
+  return expansion.take();
 }
 
-void check_variants(const Sweep& sweep, ModelOpener& opener) {
-  for (const ModelSpec& model : sweep.models) {
-    for (const VariantSpec& variant : sweep.variants) {
-      if (!model.recorded.empty() && !variant.steps.empty()) continue;
-      try {
-        opener.check(model, variant);
-      } catch (const Error& error) {
-        if (error.kind() == ErrorKind::kUnsupported) continue;  // its cells become rows that say so
-        throw Error(error.kind(), fmt::format("model '{}', variant '{}': {}", model.name, variant.label, error.what()));
-      }
+void check_variants(const Sweep& sweep, std::span<const Cell> cells, ModelOpener& opener) {
+  std::set<std::pair<std::size_t, std::size_t>> pairs;
+  for (const Cell& cell : cells) pairs.emplace(cell.model_index, cell.variant_index);
+  for (const auto& [m, v] : pairs) {
+    try {
+      opener.check(sweep.models[m], sweep.variants[v]);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kUnsupported) continue;  // its cells become rows that say so
+      throw Error(error.kind(), fmt::format("model '{}', variant '{}': {}", sweep.models[m].name, sweep.variants[v].label, error.what()));
     }
   }
 }

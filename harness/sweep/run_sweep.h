@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,8 +60,8 @@ class ModelOpener {
 // Throws Error(kInput) naming a data file, a model, or two models that are one.
 std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource& datasets);
 
-// Every (model, variant) pair through ModelOpener::check, before any work. What is merely unsupported passes: its cells become skipped rows.
-void check_variants(const Sweep& sweep, ModelOpener& opener);
+// Every (model, variant) pair of the cells through ModelOpener::check, before any work. What is merely unsupported passes: its cells become skipped rows.
+void check_variants(const Sweep& sweep, std::span<const Cell> cells, ModelOpener& opener);
 
 struct SweepProgress {
   std::size_t cells_done = 0, cells_total = 0;

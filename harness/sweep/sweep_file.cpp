@@ -19,10 +19,10 @@ constexpr std::size_t kMaxNameBytes = 200;
 class SweepReader {
  public:
   SweepReader(const CheckedJson& file, const std::filesystem::path& folder, const PrunerDeclarations& pruners)
-      : file_(file), folder_(folder), pruners_(pruners) {}
+      : file_(file), folder_(folder), pruners_(pruners), grid_(file) {}
 
   Sweep read() {
-    static const std::vector<std::string> kLists = {"models", "variants", "tasks", "$schema"};
+    static const std::vector<std::string> kLists = {"models", "variants", "tasks", "grid", "include", "exclude", "$schema"};
     const Params settings = file_.settings("", file_.root(), "the sweep", sweep_settings(), kLists);
     sweep_.name = settings.get<std::string>("name");
     check_name("name", sweep_.name);
@@ -31,26 +31,40 @@ class SweepReader {
     check_device();
     sweep_.threads = settings.find<int>("threads").value_or(0);
     sweep_.token_budget = settings.get<std::int64_t>("token_budget");
-    for_each("models", [this](const std::string& path, const Json& item) { read_model(path, item); });
-    for_each("variants", [this](const std::string& path, const Json& item) { read_variant(path, item); });
-    for_each("tasks", [this](const std::string& path, const Json& item) { read_task(path, item); });
+    for_each("models", [this](const std::string& path, const GridPoint& point) { read_model(path, point); });
+    for_each("variants", [this](const std::string& path, const GridPoint& point) { read_variant(path, point); });
+    for_each("tasks", [this](const std::string& path, const GridPoint& point) { read_task(path, point); });
+    grid_.check_used();
+    sweep_.exclusions = grid_.exclusions();
     check_recorded_have_dense();
     sweep_.file = file_.root();
     return std::move(sweep_);
   }
 
  private:
-  using ReadItem = std::function<void(const std::string& path, const Json& item)>;
+  using ReadPoint = std::function<void(const std::string& path, const GridPoint& point)>;
 
   Error fault(const std::string& path, const std::string& sentence) const { return file_.fault(path, CheckedJson::At::kValue, sentence); }
 
-  void for_each(const std::string& key, const ReadItem& read_item) {
+  void for_each(const std::string& key, const ReadPoint& read_point) {
     if (!file_.root().contains(key)) throw fault("", fmt::format("\"{}\" is missing; a sweep names models, variants and tasks", key));
     const Json& list = file_.root()[key];
     if (!list.is_array()) throw fault(key, fmt::format("expected a list of objects, found {}", json_kind(list)));
     if (list.empty()) throw fault(key, "the list is empty, so there is nothing to run");
     if (list.size() > kMaxItems) throw fault(key, fmt::format("the list has {} items; at most {} are read", list.size(), kMaxItems));
-    for (std::size_t i = 0; i < list.size(); ++i) read_item(item_path(key, i), list[i]);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      for (const GridPoint& point : grid_.points(key, i, list[i], kMaxItems)) read_at(item_path(key, i), point, read_point);
+    }
+  }
+
+  // A fault of a value that the grid set has the entry's place, so its sentence names the value.
+  static void read_at(const std::string& path, const GridPoint& point, const ReadPoint& read_point) {
+    try {
+      read_point(path, point);
+    } catch (const Error& error) {
+      if (point.values.empty()) throw;
+      throw Error(error.kind(), fmt::format("{} (with{} of the grid)", error.what(), point.suffix));
+    }
   }
 
   void check_name(const std::string& path, const std::string& name) const {
@@ -89,9 +103,10 @@ class SweepReader {
     return looks_like_hub_name && !std::filesystem::exists(folder, ignored) ? path : folder;
   }
 
-  void read_model(const std::string& path, const Json& item) {
+  void read_model(const std::string& path, const GridPoint& point) {
+    const Json& item = point.item;
     const Params settings = file_.settings(path, item, "a model", model_settings(), {});
-    ModelSpec model{.name = settings.get<std::string>("name")};
+    ModelSpec model{.name = settings.get<std::string>("name") + point.suffix, .grid = point.values};
     check_name(path + ".name", model.name);
     refuse_second(path + ".name", model.name, first_model_, "models");
     const int sources = settings.has("path") + settings.has("recorded") + settings.has("config");
@@ -124,9 +139,12 @@ class SweepReader {
     if (source.find('\0') != std::string::npos) throw fault(path, "the path holds a NUL character");
   }
 
-  void read_variant(const std::string& path, const Json& item) {
+  void read_variant(const std::string& path, const GridPoint& point) {
     const VariantReader reader(file_, folder_, pruners_);
+    Json item = point.item;
+    if (item.is_object() && item.contains("label") && item["label"].is_string()) item["label"] = item["label"].get<std::string>() + point.suffix;
     for (VariantSpec& variant : reader.read(path, item)) {
+      variant.grid = point.values;
       check_name(path + ".label", variant.label);
       refuse_second(path + ".label", variant.label, first_variant_, "variants");
       const auto [same, is_new] = first_steps_.try_emplace(reader.identity(variant), sweep_.variants.size());
@@ -137,14 +155,15 @@ class SweepReader {
     }
   }
 
-  void read_task(const std::string& path, const Json& item) {
+  void read_task(const std::string& path, const GridPoint& point) {
+    const Json& item = point.item;
     const std::string task = plug_in_name(file_, path, item, "task", task_names());
     static const std::vector<std::string> kTask = {"task"};
     const Params settings = file_.settings(path, item, "task " + task, task_declaration(task).settings, kTask);
     file_.locate(path, [&] { try_task(task, settings.as_json()); });
     const auto [same, is_new] = first_task_.try_emplace(task + canonical_json(settings.as_json()), sweep_.tasks.size());
     if (!is_new) throw fault(path, fmt::format("the same task with the same settings as tasks[{}]", same->second));
-    sweep_.tasks.push_back({.task = task, .settings = settings.as_json()});
+    sweep_.tasks.push_back({.task = task, .settings = settings.as_json(), .grid = point.values});
   }
 
   void check_recorded_have_dense() const {
@@ -158,6 +177,7 @@ class SweepReader {
   const CheckedJson& file_;
   const std::filesystem::path folder_;
   const PrunerDeclarations& pruners_;
+  Grid grid_;
   Sweep sweep_;
   FirstIndex first_model_, first_variant_, first_steps_, first_task_;  // by what must differ
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/core/json.h"
+#include "harness/sweep/grid.h"
 #include "harness/sweep/sweep_declaration.h"
 
 namespace winnow {
@@ -19,6 +20,7 @@ struct ModelSpec {
   std::string config;    // config.json of a model with "weights": "random"
   std::uint64_t seed = 0;  // of random weights
   std::string dtype = "bf16";  // to run in: "f32" | "bf16"
+  GridValues grid = {};
 };
 
 struct StepSpec {
@@ -46,11 +48,13 @@ struct VariantSpec {
   std::string scope = "linears";
   std::vector<std::string> leave_out = {};   // regular expressions over tensor names
   std::string replicate_of = {};             // label of the variant in the file whose "seeds" this is one of
+  GridValues grid = {};
 };
 
 struct TaskSpec {
   std::string task;
   Json settings = Json::object();  // checked, defaults filled in
+  GridValues grid = {};
 };
 
 struct Sweep {
@@ -58,6 +62,7 @@ struct Sweep {
   std::vector<ModelSpec> models;
   std::vector<VariantSpec> variants;
   std::vector<TaskSpec> tasks;
+  std::vector<Exclusion> exclusions;  // cells of the product to leave out
   std::string device = "cpu";
   int threads = 0;               // 0: the machine's physical cores
   std::int64_t token_budget = 8192;  // rows of one pack

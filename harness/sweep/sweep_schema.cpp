@@ -91,6 +91,23 @@ OrderedJson variant_schema() {
   return variant;
 }
 
+OrderedJson grid_schema() {
+  return {{"type", "object"},
+          {"description", "paths into models, variants or tasks, such as variants[0].steps[0].ratio or tasks.*.shots, with the values to run each entry with"},
+          {"additionalProperties", {{"type", "array"}, {"minItems", 1}, {"uniqueItems", true}}}};
+}
+
+OrderedJson inclusion_schema() {
+  return {{"type", "array"}, {"description", "one more combination of values for the entries that its paths lead to"}, {"items", {{"type", "object"}, {"minProperties", 1}}}};
+}
+
+OrderedJson exclusion_schema() {
+  const OrderedJson pattern{{"type", "string"}, {"description", "a name, or a pattern with * and ?"}};
+  return {{"type", "array"},
+          {"description", "cells to leave out: those that all members hold for, patterns of names or values of the grid's paths"},
+          {"items", {{"type", "object"}, {"minProperties", 1}, {"properties", {{"model", pattern}, {"variant", pattern}, {"task", pattern}}}}}};
+}
+
 }  // namespace
 
 OrderedJson sweep_schema(const PrunerDeclarations& pruners) {
@@ -100,7 +117,13 @@ OrderedJson sweep_schema(const PrunerDeclarations& pruners) {
 
   OrderedJson schema{{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", "Winnow sweep file"}};
   schema.update(of_settings(sweep_settings(),
-                            {{"$schema", {{"type", "string"}}}, {"models", list_of("model")}, {"variants", list_of("variant")}, {"tasks", list_of("task")}}));
+                            {{"$schema", {{"type", "string"}}},
+                             {"models", list_of("model")},
+                             {"variants", list_of("variant")},
+                             {"tasks", list_of("task")},
+                             {"grid", grid_schema()},
+                             {"include", inclusion_schema()},
+                             {"exclude", exclusion_schema()}}));
   for (const char* list : {"models", "variants", "tasks"}) schema["required"].push_back(list);
   OrderedJson& definitions = schema["definitions"];
   definitions["model"] = of_settings(model_settings());

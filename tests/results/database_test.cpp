@@ -100,7 +100,7 @@ TEST_F(DatabaseTest, EveryColumnIsDescribed) {
 TEST_F(DatabaseTest, ANewerSchemaIsRefused) {
   make_store();
   execute("PRAGMA user_version = 7");
-  expect_refused(HasSubstr("its schema has version 7, this Winnow knows versions up to 1"));
+  expect_refused(HasSubstr("its schema has version 7, this Winnow knows versions up to 2"));
 }
 
 TEST_F(DatabaseTest, OtherFilesAreRefused) {
@@ -170,7 +170,7 @@ TEST_F(DatabaseTest, AnOlderStoreIsBroughtUpToDateAndACopyKept) {
   const std::string old_rows = "SELECT count(*) FROM answers";
   const std::array<Migration, 2> migrations{{{0, "CREATE TABLE middle(x); INSERT INTO middle SELECT x + 1 FROM old_answers; DROP TABLE old_answers"},
                                              {1, "CREATE TABLE newest(x); INSERT INTO newest SELECT x + 1 FROM middle"}}};
-  EXPECT_ERROR_HAS(open_database(file_, Access::kRead), kInput, "its schema has version 0, this Winnow reads version 1; `winnow run`");
+  EXPECT_ERROR_HAS(open_database(file_, Access::kRead), kInput, "its schema has version 0, this Winnow reads version 2; `winnow run`");
   SQLite::Database database = open_database(file_, Access::kWrite, {2, migrations});
   EXPECT_EQ(database.execAndGet("PRAGMA user_version").getInt(), 2);
   EXPECT_EQ(database.execAndGet("SELECT x FROM newest").getInt(), 9);
@@ -191,12 +191,25 @@ TEST_F(DatabaseTest, AMigrationThatFailsChangesNothing) {
   EXPECT_ERROR_HAS(open_database(file_, Access::kWrite, {1, {}}), kInput, "older than any that this Winnow can bring up to version 1");
 }
 
-TEST_F(DatabaseTest, AnUnnumberedStoreBecomesVersionOne) {
+TEST_F(DatabaseTest, AnUnnumberedStoreIsBroughtUpToDate) {
   make_store();
   execute("PRAGMA user_version = 0; DROP VIEW leaderboard");
   EXPECT_EQ(Store::open(file_).latest().size(), 1u);
-  EXPECT_EQ(version(), 1);
+  EXPECT_EQ(version(), kSchemaVersion);
   EXPECT_EQ(SQLite::Database(file_.string()).execAndGet("SELECT count(*) FROM leaderboard").getInt(), 0);
+}
+
+TEST_F(DatabaseTest, AStoreWithoutGridsCanBeReadAndGetsThemWhenItIsWritten) {
+  make_store();
+  execute("PRAGMA user_version = 1; DROP TABLE grid_cells; DROP TABLE grids");
+  EXPECT_EQ(Store::open_read_only(file_).latest().size(), 1u);
+  EXPECT_EQ(Store::open_read_only(file_).frozen_cells("first-look").size(), 0u);
+  EXPECT_EQ(version(), 1);
+  const std::vector<Cell> cells = {make_cell("tiny", "dense", "gsm8k")};
+  Store::open(file_).start_sweep("first-look", "{}", cells);
+  EXPECT_EQ(version(), kSchemaVersion);
+  EXPECT_EQ(Store::open_read_only(file_).frozen_cells("first-look").size(), 1u);
+  EXPECT_TRUE(fs::exists(file_.string() + ".version-1.bak"));
 }
 
 TEST_F(DatabaseTest, AMigrationKilledAtAnyMomentLeavesOldOrNew) {

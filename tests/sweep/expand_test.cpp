@@ -76,10 +76,20 @@ TEST(CheckVariants, NamesThePairThatCannotWorkAndLetsUnsupportedPass) {
   const Sweep sweep = parse_sweep(letters_sweep(), "s.json", "/sweeps", test::fake_pruners());
   test::FakeOpener opener;
   opener.wrong = "2 experts cannot serve top-4";
-  EXPECT_ERROR(check_variants(sweep, opener), kInput, "model 'one', variant 'half': 2 experts cannot serve top-4");
+  test::FakeDatasets datasets;
+  const std::vector<Cell> cells = expand(sweep, opener, datasets);
+  EXPECT_ERROR(check_variants(sweep, cells, opener), kInput, "model 'one', variant 'half': 2 experts cannot serve top-4");
   opener = {};
   opener.unsupported = "not yet";
-  check_variants(sweep, opener);
+  check_variants(sweep, cells, opener);
+}
+
+TEST(CheckVariants, LeavesAloneWhatNoCellIsOf) {
+  const Sweep sweep = parse_sweep("{\"exclude\": [{\"variant\": \"half\"}], " + letters_sweep().substr(1), "s.json", "/sweeps", test::fake_pruners());
+  test::FakeOpener opener;
+  opener.wrong = "2 experts cannot serve top-4";
+  test::FakeDatasets datasets;
+  check_variants(sweep, expand(sweep, opener, datasets), opener);
 }
 
 }  // namespace

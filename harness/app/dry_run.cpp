@@ -1,0 +1,76 @@
+#include "harness/app/dry_run.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "harness/app/output.h"
+#include "harness/app/progress.h"
+#include "harness/core/error.h"
+#include "harness/core/terminal.h"
+#include "results/store.h"
+
+namespace winnow {
+namespace {
+
+std::string shown_bytes(double bytes) {
+  const double gibibytes = bytes / (1 << 30);
+  return gibibytes < 0.095 ? fmt::format("{:.1f} MiB", bytes / (1 << 20)) : fmt::format("{:.1f} GiB", gibibytes);
+}
+
+std::string shown_tokens(const std::optional<double>& tokens) { return tokens ? shown_count(std::llround(*tokens)) + " tokens" : "- tokens"; }
+
+struct Total {
+  double tokens = 0, seconds = 0, bytes = 0;
+  std::size_t to_do = 0, without_time = 0;
+
+  void add(const CellEstimate& estimate) {
+    ++to_do;
+    tokens += estimate.tokens.value_or(0);
+    seconds += estimate.seconds.value_or(0);
+    bytes = std::max(bytes, estimate.bytes.value_or(0));
+    without_time += !estimate.seconds;
+  }
+
+  std::string text() const {
+    if (to_do == 0) return "nothing left to do\n";
+    std::string text = fmt::format("to do: {} cells, {} tokens, {} of memory at most, about {:.3g} hours ({})\n", to_do, shown_count(std::llround(tokens)),
+                                   shown_bytes(bytes), seconds / 3600, shown_seconds(seconds));
+    if (without_time > 0) text += fmt::format("of {} cells nothing is known yet: recorded or served answers, and measurements; their time comes on top\n", without_time);
+    return text;
+  }
+};
+
+}  // namespace
+
+void print_dry_run(const DryRunInputs& inputs) {
+  std::set<std::string> finished;
+  EstimateInputs asked{.sweep = inputs.sweep, .cells = {}, .trials = {}, .datasets = inputs.datasets, .environment = inputs.environment};
+  if (std::filesystem::exists(inputs.store)) {
+    Store store = Store::open_read_only(inputs.store);
+    finished = store.finished_keys();
+    asked.trials = store.latest();
+  }
+  for (const Cell& cell : inputs.cells) {
+    if (!finished.contains(cell.key)) asked.cells.push_back(&cell);
+  }
+  const SweepEstimate estimated = estimate(asked);
+  std::string table = "state  model  variant  task  key  tokens  memory  time\n";
+  Total total;
+  auto next = estimated.cells.begin();
+  for (const Cell& cell : inputs.cells) {
+    const bool is_done = finished.contains(cell.key);
+    table += fmt::format("{}  {}  {}  {}  {}", is_done ? "done" : "to do", one_line(cell.model, 60), one_line(cell.variant, 60), one_line(cell.task_label, 80),
+                         cell.key.substr(0, 12));
+    if (!is_done) {
+      table += fmt::format("  {}  {}  {}", shown_tokens(next->tokens), next->bytes ? shown_bytes(*next->bytes) : "- bytes",
+                           next->seconds ? shown_seconds(*next->seconds) : "- s");
+      total.add(*next++);
+    }
+    table += "\n";
+  }
+  write_text(table + fmt::format("grid {}: {} cells, {} done\n", inputs.grid_sha256.substr(0, 12), inputs.cells.size(), inputs.cells.size() - total.to_do) + total.text());
+  for (const std::string& source : estimated.sources) say("winnow: estimate for " + source);
+  say(fmt::format("winnow: {} cells, {} of them done; nothing was run", inputs.cells.size(), inputs.cells.size() - total.to_do));
+}
+
+}  // namespace winnow

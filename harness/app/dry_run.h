@@ -1,0 +1,24 @@
+#pragma once
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "harness/app/estimate.h"
+
+namespace winnow {
+
+struct DryRunInputs {
+  const Sweep& sweep;
+  std::vector<Cell> cells;      // that a run would be about
+  std::filesystem::path store;  // may not exist yet
+  std::string grid_sha256;      // of the whole grid
+  DatasetSource& datasets;
+  Json environment;
+};
+
+// The table of cells, done and to do, with what each will take, and below it their sum. Tells on standard error where the numbers come from.
+// Reads the store, writes nothing.
+void print_dry_run(const DryRunInputs& inputs);
+
+}  // namespace winnow

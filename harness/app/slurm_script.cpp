@@ -61,7 +61,12 @@ while :; do                                    # a signal ends wait, not winnow
 done
 trap '' USR1 USR2 TERM
 
-[ ! -e "$store" ] || { cp "$store" "$part.new" && mv "$part.new" "$part" && rm -f "$store"; } || exit 3
+if [ -e "$store" ]; then
+  @PROGRAM@ report "$store" > /dev/null 2>&1   # folds SQLite's log into the file
+  if [ -s "$store-wal" ]; then echo "$store cannot be read whole; it stays where it is" >&2; exit 3; fi
+  cp "$store" "$part.new" && mv "$part.new" "$part" && rm -f "$store" "$store-wal" "$store-shm" "$store-lock" || exit 3
+fi
+[ $code -eq 75 ] || rm -rf "${store%.sqlite}.cache"
 if [ $code -eq 75 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt "$max_restarts" ]; then
   scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
 fi
@@ -83,6 +88,7 @@ std::string slurm_script(const SlurmSweep& sweep, const SlurmOptions& options) {
   body = filled_in(body, "@FOLDER@", shell_quoted(sweep.folder.string()));
   body = filled_in(body, "@TASKS@", std::to_string(sweep.tasks));
   body = filled_in(body, "@GRID@", sweep.grid_sha256);
+  body = filled_in(body, "@PROGRAM@", shell_quoted(sweep.program.string()));
   body = filled_in(body, "@RUN@", shown_command(run));
   return fmt::format(
       "#!/bin/bash\n"

@@ -18,11 +18,10 @@ bool leads_to(const SettingPath& path, const std::string& list, std::size_t inde
 
 std::string shown(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-// The last name of a path says what varies: " ratio=0.5". Values that are too long to read are counted.
+// The last name of a path says what varies: " ratio=0.5". Values that cannot be read at a glance are counted.
 std::string suffix_of(const std::string& path, const Json& value, std::size_t number) {
-  const std::size_t dot = path.find_last_of('.');
-  const std::string text = shown(value);
-  return fmt::format(" {}={}", dot == std::string::npos ? path : path.substr(dot + 1), text.size() <= kMaxSuffixValue ? text : fmt::format("#{}", number + 1));
+  const std::string name = path.substr(path.find_last_of('.') + 1), text = shown(value);
+  return fmt::format(" {}={}", name, value.is_structured() || text.size() > kMaxSuffixValue ? fmt::format("#{}", number + 1) : text);
 }
 
 }  // namespace

@@ -99,9 +99,10 @@ TEST(Run, DryRunListsTheCellsAndWritesNothing) {
   const SampleSweep sweep;
   const ProgramResult dry = sweep.run({}, {"--dry-run"});
   EXPECT_EQ(dry.exit_code, 0) << dry.errors;
-  EXPECT_EQ(std::count(dry.output.begin(), dry.output.end(), '\n'), 9);
+  EXPECT_EQ(std::count(dry.output.begin(), dry.output.end(), '\n'), 11);  // a heading, eight cells, the grid, what is to do
   EXPECT_THAT(dry.output, HasSubstr("to do  tiny  random-6  perplexity  "));
   EXPECT_THAT(dry.errors, HasSubstr("8 cells, 0 of them done; nothing was run"));
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(sweep.store()).replace_extension(".cache")));
   EXPECT_FALSE(std::filesystem::exists(sweep.store()));
 }
 

@@ -93,7 +93,7 @@ TEST(Grid, RefusesWhatMakesNoSense) {
   refuse(R"("include": [{"variants[half].steps[0].seed": 2, "tasks[0].limit": 3}])", "a combination is of one list");
   refuse(R"("exclude": {})", "exclude: expected a list of patterns, found an object");
   refuse(R"("exclude": [{}])", "exclude[0]: expected an object such as");
-  refuse(R"("exclude": [{"varient": "half"}])", "s.json:1:14: exclude[0].varient: an exclusion does not know 'varient' (did you mean 'variant'?)");
+  refuse(R"("exclude": [{"varient": "half"}])", "s.json:1:15: exclude[0].varient: an exclusion does not know 'varient' (did you mean 'variant'?)");
   refuse(R"("exclude": [{"model": 3}])", "exclude[0].model: expected a name or a pattern");
 }
 

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <csignal>
-#include <regex>
 
+#include "harness/core/regex.h"
 #include "results/store.h"
 #include "tests/support/errors.h"
 #include "tests/support/sample_sweep.h"
@@ -31,7 +31,7 @@ TEST(DryRun, SaysTokensMemoryAndTimeAndWhereTheNumbersComeFrom) {
   ASSERT_EQ(before.exit_code, 0) << before.errors;
   EXPECT_THAT(before.output, HasSubstr("grid "));
   EXPECT_THAT(before.output, HasSubstr(": 4 cells, 0 done\n"));
-  EXPECT_TRUE(std::regex_search(before.output, std::regex(R"(to do: 4 cells, [\d,]+ tokens, [\d.]+ .iB of memory at most, about [\d.e-]+ hours)"))) << before.output;
+  EXPECT_TRUE(Regex(R"(to do: 4 cells, [\d,]+ tokens, [\d.]+ .iB of memory at most, about [\d.e-]+ hours)").search(before.output)) << before.output;
   EXPECT_THAT(before.errors, HasSubstr("winnow: estimate for 4 of 4 cells: tokens counted over up to 64 examples of each task, at the speed of "));
   EXPECT_THAT(before.errors, HasSubstr("matrix products in the model's sizes on this machine"));
   EXPECT_FALSE(std::filesystem::exists(sweep.store()));
@@ -47,9 +47,9 @@ TEST(DryRun, SaysTokensMemoryAndTimeAndWhereTheNumbersComeFrom) {
 TEST(DryRun, CountsTokensAsTheRunDoes) {
   const SampleSweep sweep(kTwoTasks);
   const ProgramResult dry = sweep.run({}, {"--dry-run"});
-  std::smatch found;
-  ASSERT_TRUE(std::regex_search(dry.output, found, std::regex(R"(to do  tiny  dense  mmlu  \w+  ([\d,]+) tokens)"))) << dry.output;
-  std::string counted = found[1];
+  const std::optional<RegexMatch> found = Regex(R"(to do  tiny  dense  mmlu  \w+  ([\d,]+) tokens)").search(dry.output);
+  ASSERT_TRUE(found) << dry.output;
+  std::string counted(found->group(1));
   std::erase(counted, ',');
   ASSERT_EQ(sweep.run().exit_code, 0);
   Store store = Store::open_read_only(sweep.store());

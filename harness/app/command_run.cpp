@@ -37,33 +37,40 @@ std::filesystem::path store_file(const RunOptions& options, const Sweep& sweep) 
   return options.store.empty() ? std::filesystem::path(options.sweep.file).parent_path() / (sweep.name + ".sqlite") : std::filesystem::path(options.store);
 }
 
-// How the grid differs from what the store holds of this sweep: told, and refused where a certain grid was asked for.
-void compare_grids(const RunOptions& options, const Sweep& sweep, const std::filesystem::path& file, const std::vector<Cell>& grid) {
+// How the grid differs from the one that the store holds of this sweep.
+void tell_difference(Store& store, const Sweep& sweep, const std::vector<Cell>& grid) {
   constexpr std::size_t kMaxLines = 20;
-  if (std::filesystem::exists(file)) {
-    const std::vector<Cell> before = Store::open_read_only(file).frozen_cells(sweep.name);
-    const GridDifference difference = before.empty() ? GridDifference{} : grid_difference(before, grid);
-    if (!difference.empty()) {
-      say(fmt::format("winnow: the sweep has changed since it was last run into {}: {} cells are the same, {} new, {} changed, {} gone; results of what is gone stay in the store",
-                      file.string(), difference.same, difference.added, difference.changed, difference.gone));
-      for (std::size_t i = 0; i < difference.lines.size() && i < kMaxLines; ++i) say("  " + one_line(difference.lines[i], 500));
-      if (difference.lines.size() > kMaxLines) say(fmt::format("  and {} more", difference.lines.size() - kMaxLines));
-    }
-  }
-  const std::string digest = grid_sha256(grid);
-  if (!options.expected_grid.empty() && options.expected_grid != digest) {
-    throw input_error("{}: its grid is now {} of {} cells, and {} was expected: the sweep, a model or data have changed since; print the script again", options.sweep.file,
-                      digest.substr(0, 12), grid.size(), options.expected_grid.substr(0, 12));
-  }
+  const std::vector<Cell> before = store.frozen_cells(sweep.name);
+  const GridDifference difference = before.empty() ? GridDifference{} : grid_difference(before, grid);
+  if (difference.empty()) return;
+  say(fmt::format("winnow: the sweep has changed since it was last run into {}: {} cells are the same, {} new, {} changed, {} gone; results of what is gone stay in the store",
+                  store.file().string(), difference.same, difference.added, difference.changed, difference.gone));
+  for (std::size_t i = 0; i < difference.lines.size() && i < kMaxLines; ++i) say("  " + one_line(difference.lines[i], 500));
+  if (difference.lines.size() > kMaxLines) say(fmt::format("  and {} more", difference.lines.size() - kMaxLines));
 }
 
-// The cells this process is for.
-std::vector<Cell> chosen_cells(const RunOptions& options, const std::filesystem::path& file, const std::vector<Cell>& grid) {
+void check_expected_grid(const RunOptions& options, const std::vector<Cell>& grid) {
+  const std::string digest = grid_sha256(grid);
+  if (options.expected_grid.empty() || options.expected_grid == digest) return;
+  throw input_error("{}: its grid is now {} of {} cells, and {} was expected: the sweep, a model or data have changed since; print the script again", options.sweep.file,
+                    digest.substr(0, 12), grid.size(), options.expected_grid.substr(0, 12));
+}
+
+// The cells this process is for. No store: nothing has failed yet.
+std::vector<Cell> chosen_cells(const RunOptions& options, Store* store, const std::vector<Cell>& grid) {
   std::vector<Cell> cells = options.shard.empty() ? grid : cells_of_shard(grid, parse_shard(options.shard));
   if (options.retry.empty()) return cells;
-  const std::set<std::string> failed = std::filesystem::exists(file) ? Store::open_read_only(file).failed_keys() : std::set<std::string>{};
+  const std::set<std::string> failed = store == nullptr ? std::set<std::string>{} : store->failed_keys();
   std::erase_if(cells, [&](const Cell& cell) { return !failed.contains(cell.key); });
   return cells;
+}
+
+int dry_run(const RunOptions& options, const DryRunInputs& inputs, const std::vector<Cell>& grid) {
+  std::optional<Store> store;
+  if (std::filesystem::exists(inputs.store) && std::filesystem::file_size(inputs.store) > 0) store = Store::open_read_only(inputs.store);
+  if (store) tell_difference(*store, inputs.sweep, grid);
+  print_dry_run(inputs, store ? &*store : nullptr, chosen_cells(options, store ? &*store : nullptr, grid));
+  return kExitOk;
 }
 
 int print_slurm(const RunOptions& options, const Sweep& sweep, const std::filesystem::path& file, const std::vector<Cell>& grid) {
@@ -117,16 +124,14 @@ int run(const RunOptions& options) {
   const std::vector<Cell> grid = expand(sweep, *opener, *datasets);
   check_variants(sweep, grid, *opener);
   if (options.print_slurm) return print_slurm(options, sweep, file, grid);
-  compare_grids(options, sweep, file, grid);
-  const std::vector<Cell> cells = chosen_cells(options, file, grid);
+  check_expected_grid(options, grid);
   const Json environment = environment_of(sweep, threads, options.command_line);
-  if (options.dry_run) {
-    print_dry_run({.sweep = sweep, .cells = cells, .store = file, .grid_sha256 = grid_sha256(grid), .datasets = *datasets, .environment = environment});
-    return kExitOk;
-  }
+  if (options.dry_run) return dry_run(options, {.sweep = sweep, .store = file, .grid_sha256 = grid_sha256(grid), .datasets = *datasets, .environment = environment}, grid);
 
   Store store = Store::open(file);
+  tell_difference(store, sweep, grid);
   store.start_sweep(sweep.name, canonical_json(sweep.file), grid);
+  const std::vector<Cell> cells = chosen_cells(options, &store, grid);
   if (cells.empty()) {
     say(options.retry.empty() ? "winnow: this shard has no cells" : "winnow: no cell of the sweep has failed");
     return kExitOk;

@@ -7,7 +7,6 @@
 #include "harness/app/progress.h"
 #include "harness/core/error.h"
 #include "harness/core/terminal.h"
-#include "results/store.h"
 
 namespace winnow {
 namespace {
@@ -42,22 +41,21 @@ struct Total {
 
 }  // namespace
 
-void print_dry_run(const DryRunInputs& inputs) {
+void print_dry_run(const DryRunInputs& inputs, Store* store, const std::vector<Cell>& cells) {
   std::set<std::string> finished;
   EstimateInputs asked{.sweep = inputs.sweep, .cells = {}, .trials = {}, .datasets = inputs.datasets, .environment = inputs.environment};
-  if (std::filesystem::exists(inputs.store)) {
-    Store store = Store::open_read_only(inputs.store);
-    finished = store.finished_keys();
-    asked.trials = store.latest();
+  if (store != nullptr) {
+    finished = store->finished_keys();
+    asked.trials = store->latest();
   }
-  for (const Cell& cell : inputs.cells) {
+  for (const Cell& cell : cells) {
     if (!finished.contains(cell.key)) asked.cells.push_back(&cell);
   }
   const SweepEstimate estimated = estimate(asked);
   std::string table = "state  model  variant  task  key  tokens  memory  time\n";
   Total total;
   auto next = estimated.cells.begin();
-  for (const Cell& cell : inputs.cells) {
+  for (const Cell& cell : cells) {
     const bool is_done = finished.contains(cell.key);
     table += fmt::format("{}  {}  {}  {}  {}", is_done ? "done" : "to do", one_line(cell.model, 60), one_line(cell.variant, 60), one_line(cell.task_label, 80),
                          cell.key.substr(0, 12));
@@ -68,9 +66,9 @@ void print_dry_run(const DryRunInputs& inputs) {
     }
     table += "\n";
   }
-  write_text(table + fmt::format("grid {}: {} cells, {} done\n", inputs.grid_sha256.substr(0, 12), inputs.cells.size(), inputs.cells.size() - total.to_do) + total.text());
+  write_text(table + fmt::format("grid {}: {} cells, {} done\n", inputs.grid_sha256.substr(0, 12), cells.size(), cells.size() - total.to_do) + total.text());
   for (const std::string& source : estimated.sources) say("winnow: estimate for " + source);
-  say(fmt::format("winnow: {} cells, {} of them done; nothing was run", inputs.cells.size(), inputs.cells.size() - total.to_do));
+  say(fmt::format("winnow: {} cells, {} of them done; nothing was run", cells.size(), cells.size() - total.to_do));
 }
 
 }  // namespace winnow

@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "harness/app/estimate.h"
+#include "results/store.h"
 
 namespace winnow {
 
 struct DryRunInputs {
   const Sweep& sweep;
-  std::vector<Cell> cells;      // that a run would be about
   std::filesystem::path store;  // may not exist yet
   std::string grid_sha256;      // of the whole grid
   DatasetSource& datasets;
@@ -18,7 +18,7 @@ struct DryRunInputs {
 };
 
 // The table of cells, done and to do, with what each will take, and below it their sum. Tells on standard error where the numbers come from.
-// Reads the store, writes nothing.
-void print_dry_run(const DryRunInputs& inputs);
+// Reads the store, if there is one, and writes nothing.
+void print_dry_run(const DryRunInputs& inputs, Store* store, const std::vector<Cell>& cells);
 
 }  // namespace winnow

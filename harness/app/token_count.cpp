@@ -15,7 +15,7 @@ class Counter {
  public:
   explicit Counter(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
-  // Choices of one question share their context, and are forwarded with it once each where they are longer than a token.
+  // Choices of one question that differ in their last token only are forwarded once.
   void add(const Example& example) {
     std::map<std::string, std::size_t> contexts;
     for (const Request& request : example.requests) {
@@ -23,14 +23,14 @@ class Counter {
           [&](const auto& asked) {
             using Kind = std::decay_t<decltype(asked)>;
             if constexpr (std::is_same_v<Kind, ScoreRequest>) {
-              const std::size_t continuation = tokens_of(asked.continuation, Tokenizer::Special::kNone);
               const auto [context, is_new] = contexts.try_emplace(asked.context, 0);
-              if (is_new) context->second = tokens_of(asked.context, Tokenizer::Special::kAdd);
-              if (is_new || continuation > 1) count.prompt += static_cast<double>(context->second + continuation) - 1;
+              if (is_new) context->second = tokens_of(asked.context);
+              const std::size_t whole = tokens_of(asked.context + asked.continuation);
+              if (is_new || whole > context->second + 1) count.prompt += static_cast<double>(whole) - 1;
             } else if constexpr (std::is_same_v<Kind, RollingRequest>) {
-              count.prompt += static_cast<double>(tokens_of(asked.text, Tokenizer::Special::kAdd));
+              count.prompt += static_cast<double>(tokens_of(asked.text));
             } else if constexpr (std::is_same_v<Kind, GenerateRequest>) {
-              count.prompt += static_cast<double>(tokens_of(asked.context, Tokenizer::Special::kAdd));
+              count.prompt += static_cast<double>(tokens_of(asked.context));
               count.generated += asked.max_new_tokens;
             } else {
               count.prompt += static_cast<double>(asked.context.size() + asked.continuation.size());
@@ -43,7 +43,7 @@ class Counter {
   TokenCount count;
 
  private:
-  std::size_t tokens_of(const std::string& text, Tokenizer::Special special) const { return tokenizer_.encode(text, special).size(); }
+  std::size_t tokens_of(const std::string& text) const { return tokenizer_.encode(text, Tokenizer::Special::kAdd).size(); }
 
   const Tokenizer& tokenizer_;
 };

@@ -190,7 +190,7 @@ Claimed Store::Impl::try_begin(const Cell& cell, const Json& environment, OpenTr
       }
       tie_trial(database, id, environment_id, sweep_id);
       claimed = Claimed::kOurs;
-    });
+    }, Durability::kSoon);
   } catch (...) {
     if (id != 0) claims->release(id);
     throw;
@@ -226,6 +226,10 @@ void Store::start_sweep(const std::string& name, const std::string& sweep_json, 
   });
 }
 
+void Store::continue_sweep(const std::string& name, const std::string& sweep_json) {
+  impl_->write([&](SQLite::Database& database) { impl_->sweep_id = save_sweep(database, name, sweep_json); });
+}
+
 Store::OpenTrial Store::begin(const Cell& cell, const Json& environment) {
   for (;;) {
     OpenTrial trial;
@@ -242,7 +246,7 @@ void Store::append(std::int64_t trial_id, std::span<const RecordedAnswer> answer
   impl_->write([&](SQLite::Database& database) {
     for (const RecordedAnswer& answer : answers) impl_->writer->write(trial_id, answer);
     save_seconds(database, trial_id, seconds);
-  });
+  }, impl_->durability_of_answers());
 }
 
 void Store::finish(std::int64_t trial_id, const TrialEnd& end) {

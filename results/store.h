@@ -32,6 +32,9 @@ class Store : public TrialLog {
   // sweep's grid where its newest one differs.
   void start_sweep(const std::string& name, const std::string& sweep_json, std::span<const Cell> cells);
 
+  // The same for a worker of a sweep that was started: names it, and leaves cells and grid alone.
+  void continue_sweep(const std::string& name, const std::string& sweep_json);
+
   // The cells of the newest grid of a sweep; none where it never was started here.
   std::vector<Cell> frozen_cells(const std::string& sweep_name);
 

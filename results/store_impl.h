@@ -12,6 +12,9 @@
 
 namespace winnow {
 
+// Whether a transaction is on the disk when it returns. kSoon: with the next kNow at the latest; only a power cut could lose it, never a kill.
+enum class Durability { kNow, kSoon };
+
 enum class Claimed { kNothing, kOurs, kElsewhere };  // kNothing: the cell is finished
 
 struct Store::Impl {
@@ -19,14 +22,21 @@ struct Store::Impl {
 
   // One transaction around `act`; it waits for other writers before it reads, so that what it reads cannot change under it.
   template <class Act>
-  void write(Act&& act) {
+  void write(Act&& act, Durability durability = Durability::kNow) {
     try {
+      database.exec(durability == Durability::kNow ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
       SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
       act(database);
       transaction.commit();
+      if (durability == Durability::kNow) durable_at = std::chrono::steady_clock::now();
     } catch (const SQLite::Exception& error) {
       rethrow_store_error(file, error, database.getHandle());
     }
+  }
+
+  // What follows a wait for the disk within a second does not wait again.
+  Durability durability_of_answers() const {
+    return std::chrono::steady_clock::now() - durable_at < std::chrono::seconds(1) ? Durability::kSoon : Durability::kNow;
   }
 
   // `act` sees one state of the store throughout.
@@ -48,6 +58,7 @@ struct Store::Impl {
   std::optional<AnswerWriter> writer;
   std::set<std::int64_t> open_trials;
   std::optional<std::int64_t> sweep_id;
+  std::chrono::steady_clock::time_point durable_at;
   // Left of the time to wait for locks: the kernel may drop those of a process that was killed a moment after its end.
   std::chrono::milliseconds patience{500};
 };

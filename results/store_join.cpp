@@ -33,9 +33,8 @@ class Joiner {
 
   // Rows of `columns` of a table as they are; those that are here stay.
   void copy(const std::string& table, const std::string& columns, int count) {
-    for_each_row("SELECT " + columns + " FROM " + table + " ORDER BY rowid", [&, insert = insertion(table, columns, count, "OR IGNORE ")](SQLite::Statement& row) mutable {
-      insert_row(*insert, row, count, {});
-    });
+    for_each_row("SELECT " + columns + " FROM " + table + " ORDER BY rowid",
+                 [&, insert = insertion(table, columns, count, "OR IGNORE ")](SQLite::Statement& row) mutable { insert_row(*insert, row, count, {}); });
   }
 
   // The same for a table whose rows others name by id: `keys` are the leading columns that tell rows apart.
@@ -161,7 +160,9 @@ class TrialJoin {
       const std::optional<std::int64_t> before = trial.is_ok ? good_trial_here(trial.key) : std::nullopt;
       const RowIds ids = {{trial.id, insert_trial(trial.id, environments, sweeps)}};
       joiner.copy_of_trial("metrics", "trial_id, name, filter, leaf, parent, value, stderr, unit, higher_is_better, n", 10, trial.id, {{0, &ids}});
-      joiner.copy_of_trial("answers", "trial_id, example_id, arguments_id, filter, prompt_sha256, reply, reply_bytes, raw_reply, raw_reply_bytes, log_likelihoods_json, greedy_json, values_json",
+      joiner.copy_of_trial("answers",
+                           "trial_id, example_id, arguments_id, filter, prompt_sha256, reply, reply_bytes, raw_reply, raw_reply_bytes, log_likelihoods_json, "
+                           "greedy_json, values_json",
                            12, trial.id, {{0, &ids}, {1, &examples}, {2, &arguments}});
       if (before) compare(trial, *before);
       ++joined_.added;
@@ -172,7 +173,8 @@ class TrialJoin {
   // Those that have ended and are not here yet, oldest first. Times to the millisecond and costs to the last bit tell two runs of a cell apart.
   std::vector<TrialThere> new_trials() {
     SQLite::Statement find(from_, "SELECT cell_key, status, started_at, coalesce(finished_at, ''), seconds_json, id FROM trials ORDER BY id");
-    SQLite::Statement same(into_, "SELECT count(*) FROM trials WHERE cell_key = ? AND status = ? AND started_at = ? AND coalesce(finished_at, '') = ? AND seconds_json = ?");
+    SQLite::Statement same(
+        into_, "SELECT count(*) FROM trials WHERE cell_key = ? AND status = ? AND started_at = ? AND coalesce(finished_at, '') = ? AND seconds_json = ?");
     std::vector<TrialThere> trials;
     while (find.executeStep()) {
       if (find.getColumn(1).getString() == "running") {
@@ -222,7 +224,9 @@ class TrialJoin {
   // The newest grid of each sweep there, where it is not the newest here already.
   void copy_grids(const RowIds& sweeps) {
     if (!from_.tableExists("grids")) return;
-    SQLite::Statement grids(from_, "SELECT id, sweep_id, grid_sha256, frozen_at FROM grids WHERE id IN (SELECT max(grids.id) FROM grids JOIN sweeps ON sweeps.id = sweep_id GROUP BY name)");
+    SQLite::Statement grids(from_,
+                            "SELECT id, sweep_id, grid_sha256, frozen_at FROM grids WHERE id IN (SELECT max(grids.id) FROM grids JOIN sweeps ON sweeps.id = "
+                            "sweep_id GROUP BY name)");
     while (grids.executeStep()) {
       const std::int64_t sweep_id = sweeps.at(grids.getColumn(1).getInt64());
       SQLite::Statement known(into_, "SELECT count(*) FROM grids WHERE sweep_id = ? AND grid_sha256 = ?");

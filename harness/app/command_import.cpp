@@ -35,7 +35,8 @@ int import_stores(const ImportOptions& options) {
   }
   say(fmt::format("winnow: {} trials joined into {}, {} were there", added, options.store, already_there));
   if (conflicts == 0) return kExitOk;
-  say(fmt::format("winnow: {} conflicts: both trials are kept, and the one joined last counts; look for what differs in data, libraries or machines", conflicts));
+  say(fmt::format("winnow: {} conflicts: both trials are kept, and the one joined last counts; look for what differs in data, libraries or machines",
+                  conflicts));
   return kExitSomeFailed;
 }
 
@@ -43,10 +44,11 @@ int import_stores(const ImportOptions& options) {
 
 void add_import_command(CLI::App& program, Invocation& invocation) {
   const auto options = std::make_shared<ImportOptions>();
-  CLI::App* command = program.add_subcommand("import",
-                                             "Joins the results of several stores into one; what is there already stays as it is, so again is harmless.\n\nExamples:\n"
-                                             "  winnow import --format store sweep.parts/part-*.sqlite --store sweep.sqlite\n"
-                                             "  winnow import --format store monday.sqlite tuesday.sqlite --store week.sqlite\n");
+  CLI::App* command =
+      program.add_subcommand("import",
+                             "Joins the results of several stores into one; what is there already stays as it is, so again is harmless.\n\nExamples:\n"
+                             "  winnow import --format store sweep.parts/part-*.sqlite --store sweep.sqlite\n"
+                             "  winnow import --format store monday.sqlite tuesday.sqlite --store week.sqlite\n");
   command->add_option("FILE", options->sources, "what to join, in this order: where two tell different results of a cell, the later one counts")->required();
   command->add_option("--format", options->format, "store: SQLite files of winnow run")->required()->check(CLI::IsMember({"store"}));
   command->add_option("--store", options->store, "SQLite file to join into; made where there is none")->required()->type_name("FILE");

@@ -22,6 +22,7 @@ void add_requests_command(CLI::App& program, Invocation& invocation);
 void add_plan_command(CLI::App& program, Invocation& invocation);
 void add_calibrate_command(CLI::App& program, Invocation& invocation);
 void add_prune_command(CLI::App& program, Invocation& invocation);
+void add_worker_command(CLI::App& program, Invocation& invocation);
 void add_import_command(CLI::App& program, Invocation& invocation);
 void add_report_command(CLI::App& program, Invocation& invocation);
 void add_compare_command(CLI::App& program, Invocation& invocation);

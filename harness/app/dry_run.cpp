@@ -34,7 +34,8 @@ struct Total {
     if (to_do == 0) return "nothing left to do\n";
     std::string text = fmt::format("to do: {} cells, {} tokens, {} of memory at most, about {:.3g} hours ({})\n", to_do, shown_count(std::llround(tokens)),
                                    shown_bytes(bytes), seconds / 3600, shown_seconds(seconds));
-    if (without_time > 0) text += fmt::format("of {} cells nothing is known yet: recorded or served answers, and measurements; their time comes on top\n", without_time);
+    if (without_time > 0)
+      text += fmt::format("of {} cells nothing is known yet: recorded or served answers, and measurements; their time comes on top\n", without_time);
     return text;
   }
 };

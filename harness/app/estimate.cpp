@@ -49,7 +49,7 @@ bool is_same_machine(const Json& there, const Json& here) {
 struct ModelFacts {
   std::optional<ModelDescription> description;  // empty: recorded outputs
   std::unique_ptr<Tokenizer> tokenizer;
-  std::vector<const Trial*> trials;             // of it, on this machine, that went well
+  std::vector<const Trial*> trials;  // of it, on this machine, that went well
   std::map<std::size_t, std::optional<TokenCount>> tokens_by_task;
   std::optional<TokenSpeed> speed;
 };
@@ -65,15 +65,18 @@ class Estimator {
   SweepEstimate run() {
     for (const Cell* cell : inputs_.cells) result_.cells.push_back(estimate_cell(*cell));
     if (cells_by_same_task_ > 0)
-      result_.sources.push_back(fmt::format("{} of {} cells: what trials of the same model and task took on this machine", cells_by_same_task_, inputs_.cells.size()));
+      result_.sources.push_back(
+          fmt::format("{} of {} cells: what trials of the same model and task took on this machine", cells_by_same_task_, inputs_.cells.size()));
     if (cells_by_model_ > 0)
-      result_.sources.push_back(fmt::format("{} of {} cells: tokens counted over up to 64 examples of each task, at the speed of other trials of the model on this machine",
-                                            cells_by_model_, inputs_.cells.size()));
+      result_.sources.push_back(
+          fmt::format("{} of {} cells: tokens counted over up to 64 examples of each task, at the speed of other trials of the model on this machine",
+                      cells_by_model_, inputs_.cells.size()));
     if (cells_by_calibration_ > 0) {
-      result_.sources.push_back(fmt::format(
-          "{} of {} cells: tokens counted over up to 64 examples of each task, at the speed of {:.1f} s of matrix products in the model's sizes on this machine; "
-          "shared prompts make it less, loading and pruning come on top; trials in the store will say it better",
-          cells_by_calibration_, inputs_.cells.size(), calibration_seconds_));
+      result_.sources.push_back(
+          fmt::format("{} of {} cells: tokens counted over up to 64 examples of each task, at the speed of {:.1f} s of matrix products in the model's sizes on "
+                      "this machine; "
+                      "shared prompts make it less, loading and pruning come on top; trials in the store will say it better",
+                      cells_by_calibration_, inputs_.cells.size(), calibration_seconds_));
     }
     return std::move(result_);
   }
@@ -100,6 +103,7 @@ class Estimator {
     if (!count) return estimate;
     estimate.tokens = count->prompt + count->generated;
     const TokenSpeed& speed = speed_of(cell, model);
+    if (speed.prefill <= 0) return estimate;
     estimate.seconds = count->prompt / speed.prefill + count->generated / speed.decode;
     ++(speed.calibration_seconds > 0 ? cells_by_calibration_ : cells_by_model_);
     return estimate;
@@ -158,10 +162,21 @@ class Estimator {
     if (asked > 0 && seconds > 0) {
       model.speed = TokenSpeed{.prefill = asked / seconds, .decode = decode.value().value_or(asked / seconds)};
     } else {
-      model.speed = calibrate_speed(model.description->config, inputs_.sweep.models[cell.model_index].dtype, inputs_.sweep.device);
-      calibration_seconds_ += model.speed->calibration_seconds;
+      model.speed = calibrated(inputs_.sweep.models[cell.model_index], *model.description);
     }
     return *model.speed;
+  }
+
+  // No speed where the sweep's device is not.
+  TokenSpeed calibrated(const ModelSpec& spec, const ModelDescription& description) {
+    try {
+      const TokenSpeed speed = calibrate_speed(description.config, spec.dtype, inputs_.sweep.device);
+      calibration_seconds_ += speed.calibration_seconds;
+      return speed;
+    } catch (const Error& error) {
+      result_.sources.push_back(fmt::format("model '{}': no time, since its speed cannot be measured here: {}", spec.name, error.what()));
+      return {};
+    }
   }
 
   const EstimateInputs& inputs_;

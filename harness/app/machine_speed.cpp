@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "harness/engine/cuda.h"
+#include "harness/app/open_model.h"
 #include "harness/model/dtype.h"
 
 namespace winnow {
@@ -40,7 +40,7 @@ double products_per_second(std::int64_t rows, const at::Tensor& matrix) {
 
 TokenSpeed calibrate_speed(const ModelConfig& config, const std::string& dtype, const std::string& device) {
   const auto start = std::chrono::steady_clock::now();
-  const at::Device where = device == "cpu" ? at::Device(at::kCPU) : device == "cuda" ? open_cuda() : at::Device(device);
+  const at::Device where = open_device(device);
   const at::Tensor matrix = at::ones({width_of(config), config.hidden}, at::TensorOptions().dtype(scalar_type(dtype)).device(where));
   const double active = static_cast<double>(config.active_parameters()), elements = static_cast<double>(matrix.numel());
   TokenSpeed speed;

@@ -113,19 +113,9 @@ void add_plan_metrics(const PrunePlan& plan, std::vector<Metric>& metrics) {
   metrics.back().higher_is_better = false;
 }
 
-at::Device device_of(const std::string& name) {
-  if (name == "cpu") return at::kCPU;
-  const at::Device first = open_cuda();
-  const at::Device named(name);
-  if (!named.has_index()) return first;
-  if (static_cast<std::size_t>(named.index()) >= at::getNumGPUs())
-    throw unsupported_error("device {}: this machine has {} GPUs, counted from 0", name, at::getNumGPUs());
-  return named;
-}
-
 class Opener : public ModelOpener {
  public:
-  explicit Opener(const OpenerOptions& options) : options_(options), device_(device_of(options.device)) {}
+  explicit Opener(const OpenerOptions& options) : options_(options), device_(open_device(options.device)) {}
 
   ModelIdentity identify(const ModelSpec& spec) override { return known(spec).identity; }
 
@@ -187,6 +177,7 @@ class Opener : public ModelOpener {
     PlanRequest request = request_plan(variant, model.config(), model.tensors(), model.weights(), model.header_sha256());
     request.walk = {.dtype = scalar_type(spec.dtype), .device = device_};
     request.cache = options_.cache;
+    if (options_.on_step) request.on_progress = [this](const std::string&, double) { options_.on_step(); };
     request.content_sha256 = model.identity.content_sha256;
     CalibrationTokens tokens;
     if (variant.calibration) {
@@ -216,6 +207,16 @@ class Opener : public ModelOpener {
 };
 
 }  // namespace
+
+at::Device open_device(const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  const at::Device first = open_cuda();
+  const at::Device named(name);
+  if (!named.has_index()) return first;
+  if (static_cast<std::size_t>(named.index()) >= at::getNumGPUs())
+    throw unsupported_error("device {}: this machine has {} GPUs, counted from 0", name, at::getNumGPUs());
+  return named;
+}
 
 std::unique_ptr<ModelOpener> make_model_opener(const OpenerOptions& options) { return std::make_unique<Opener>(options); }
 

@@ -1,6 +1,9 @@
 #pragma once
+#include <c10/core/Device.h>
+
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,7 +16,11 @@ struct OpenerOptions {
   std::int64_t token_budget = 8192;
   DatasetSource* datasets = nullptr;  // calibration texts come from it
   std::filesystem::path cache = {};   // of statistics and plans; empty: none
+  std::function<void()> on_step = {};  // called now and then while a plan is made
 };
+
+// "cpu", "cuda" (the first), "cuda:N". Throws Error(kUnsupported) where it is not.
+at::Device open_device(const std::string& name);
 
 // Models of a sweep: checkpoints, recorded outputs, shapes with random weights. Each is looked at (headers, tokenizer, digests) once, however
 // often it is opened.

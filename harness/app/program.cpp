@@ -23,6 +23,7 @@ constexpr const char* kPurpose =
     "\nExamples:\n  winnow run sweep.json\n  winnow report sweep.sqlite --format csv --out table.csv\n";
 
 constexpr std::size_t kMaxSentence = 4000;
+constexpr std::string_view kWorkerVerb = "worker";  // for the program itself
 
 int exit_code(ErrorKind kind) {
   switch (kind) {
@@ -43,7 +44,10 @@ int tell(const std::string& sentence, int code) {
 void refuse_unknown_verb(const CLI::App& program, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
   std::vector<std::string> verbs;
-  for (const CLI::App* verb : program.get_subcommands(nullptr)) verbs.push_back(verb->get_name());
+  for (const CLI::App* verb : program.get_subcommands(nullptr)) {
+    if (!verb->get_group().empty()) verbs.push_back(verb->get_name());
+  }
+  if (std::string_view(argv[1]) == kWorkerVerb) return;
   for (const std::string& verb : verbs) {
     if (verb == argv[1]) return;
   }
@@ -79,6 +83,7 @@ int run(int argc, char** argv) {
   add_report_command(program, invocation);
   add_compare_command(program, invocation);
   add_import_command(program, invocation);
+  add_worker_command(program, invocation);
   add_list_command(program, invocation);
   add_inspect_command(program, invocation);
   add_plan_command(program, invocation);

@@ -73,28 +73,30 @@ void Progress::clear_line() {
   [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, "\r\x1b[K", 4);
 }
 
-void Progress::follow(const SweepProgress& progress) {
-  cells_done_ = progress.cells_done;
-  cells_total_ = progress.cells_total;
-  if (!std::exchange(has_begun_, true)) cells_at_start_ = progress.cells_done;
-  if (cell_key_ == progress.cell->key) return;
-  cell_key_ = progress.cell->key;
-  cell_began_ = shown_at_ = Clock::now();
-  examples_at_start_ = progress.examples_done;
-  tokens_at_start_ = progress.counters.tokens_forwarded;
+const Progress::CellStart& Progress::follow(const SweepProgress& progress) {
+  if (!cells_at_start_) cells_at_start_ = progress.cells_done;
+  const CellStart start{Clock::now(), progress.examples_done, progress.counters.tokens_forwarded};
+  const auto [running, is_new] = running_.try_emplace(progress.cell->key, start);
+  if (is_new) shown_at_ = start.began;
+  return running->second;
+}
+
+void Progress::note(const std::string& line) {
+  clear_line();
+  say(line);
 }
 
 void Progress::update(const SweepProgress& progress) {
   if (talk_ == Talk::kQuiet) return;
-  follow(progress);
+  const CellStart& start = follow(progress);
   const Clock::time_point now = Clock::now();
   if (seconds_between(shown_at_, now) < (on_terminal_ ? kSecondsBetweenTerminalLines : kSecondsBetweenLogLines)) return;
   shown_at_ = now;
-  const std::size_t cells_finished = progress.cells_done - cells_at_start_;
-  const Rate rate{.seconds_in_cell = seconds_between(cell_began_, now),
-                  .examples_this_run = progress.examples_done - examples_at_start_,
-                  .tokens_this_run = progress.counters.tokens_forwarded - tokens_at_start_,
-                  .seconds_per_other_cell = cells_finished > 0 ? seconds_between(began_, cell_began_) / static_cast<double>(cells_finished) : 0};
+  const std::size_t cells_finished = progress.cells_done - *cells_at_start_;
+  const Rate rate{.seconds_in_cell = seconds_between(start.began, now),
+                  .examples_this_run = progress.examples_done - start.examples,
+                  .tokens_this_run = progress.counters.tokens_forwarded - start.tokens,
+                  .seconds_per_other_cell = cells_finished > 0 ? seconds_between(began_, start.began) / static_cast<double>(cells_finished) : 0};
   const std::string line = fmt::format("[{}/{}] {}: {}", progress.cells_done + 1, progress.cells_total, name_of(*progress.cell), status_text(progress, rate));
   if (!on_terminal_) return say(line);
   const std::string shown = "\r" + one_line(line, terminal_columns()) + "\x1b[K";
@@ -103,6 +105,7 @@ void Progress::update(const SweepProgress& progress) {
 }
 
 void Progress::end_cell(const Cell& cell, const TrialEnd& end) {
+  running_.erase(cell.key);
   if (talk_ == Talk::kQuiet && end.status != TrialStatus::kFailed) return;
   clear_line();
   if (end.status == TrialStatus::kOk) {

@@ -1,5 +1,7 @@
 #pragma once
 #include <chrono>
+#include <map>
+#include <optional>
 #include <string>
 
 #include "harness/sweep/run_sweep.h"
@@ -17,20 +19,24 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void update(const SweepProgress& progress);
+  void note(const std::string& line);  // a line that stays
   void end_cell(const Cell& cell, const TrialEnd& end);
 
  private:
   using Clock = std::chrono::steady_clock;
-  void follow(const SweepProgress& progress);
+  struct CellStart {
+    Clock::time_point began;
+    std::size_t examples;
+    std::int64_t tokens;
+  };
+  const CellStart& follow(const SweepProgress& progress);
   void clear_line();
 
   Talk talk_;
   bool on_terminal_, line_is_shown_ = false;
-  Clock::time_point shown_at_{}, cell_began_{}, began_ = Clock::now();
-  std::string cell_key_;
-  std::size_t examples_at_start_ = 0, cells_at_start_ = 0, cells_done_ = 0, cells_total_ = 0;
-  std::int64_t tokens_at_start_ = 0;
-  bool has_begun_ = false;
+  Clock::time_point shown_at_{}, began_ = Clock::now();
+  std::map<std::string, CellStart> running_;  // by key: several at a time where there are workers
+  std::optional<std::size_t> cells_at_start_;
 };
 
 // "1,234", "12 s", "3 min 10 s", "2 h 5 min": as people read them.

@@ -51,7 +51,7 @@ if [ ! -e "$store" ] && [ -e "$part" ]; then cp "$part" "$store" || exit 3; fi
   --shard "$SLURM_ARRAY_TASK_ID/@TASKS@" --expect-grid @GRID@ --store "$store" &
 winnow=$!
 trap 'interrupted=1; kill -USR2 $winnow 2>/dev/null' USR1 USR2
-trap 'interrupted=1; kill -TERM $winnow 2>/dev/null' TERM
+trap interrupted=1 TERM                        # Slurm sends it to every process of the task
 while :; do                                    # a signal ends wait, not winnow
   interrupted=
   wait $winnow

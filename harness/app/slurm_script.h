@@ -9,17 +9,17 @@ namespace winnow {
 struct SlurmOptions {
   std::string time, partition, account, memory;
   int gpus = 0, cpus = 0;
-  std::size_t tasks = 0;      // of the array; 0: one for each model and variant, at most 64
-  std::size_t at_once = 0;    // tasks of the array that may run side by side; 0: all
+  std::size_t tasks = 0;          // of the array; 0: one for each model and variant, at most 64
+  std::size_t at_once = 0;        // tasks of the array that may run side by side; 0: all
   std::vector<std::string> more;  // further sbatch options, such as --constraint=h100
 };
 
 // What the script is for.
 struct SlurmSweep {
   std::string name;
-  std::filesystem::path program, folder;   // absolute: winnow itself, and where the command was typed
-  std::vector<std::string> run_words;      // of `winnow run` from the sweep file on, without --store and --shard
-  std::filesystem::path store;             // that the parts are joined into, as typed
+  std::filesystem::path program, folder;  // absolute: winnow itself, and where the command was typed
+  std::vector<std::string> run_words;     // of `winnow run` from the sweep file on, without --store and --shard
+  std::filesystem::path store;            // that the parts are joined into, as typed
   std::string grid_sha256;
   std::size_t cells = 0, tasks = 1;
 };

@@ -1,8 +1,8 @@
 #pragma once
 #include <optional>
 
-#include "harness/sweep/sweep_file.h"
 #include "harness/api/dataset.h"
+#include "harness/sweep/sweep_file.h"
 #include "harness/text/tokenizer.h"
 
 namespace winnow {

@@ -32,10 +32,13 @@ Grid::Grid(const CheckedJson& file) : file_(file) {
     if (!grid.is_object()) throw fault("grid", fmt::format("expected paths with lists of values, found {}", json_kind(grid)));
     for (const auto& [path, values] : grid.items()) {
       Axis axis = read_axis(path, member_path("grid", path));
-      if (!values.is_array() || values.empty()) throw fault(axis.place, fmt::format("expected a list of values to try, found {}", values.empty() && values.is_array() ? "an empty list" : json_kind(values)));
+      if (!values.is_array() || values.empty())
+        throw fault(axis.place,
+                    fmt::format("expected a list of values to try, found {}", values.empty() && values.is_array() ? "an empty list" : json_kind(values)));
       axis.values.assign(values.begin(), values.end());
       for (std::size_t i = 0; i < axis.values.size(); ++i) {
-        if (std::find(axis.values.begin(), axis.values.begin() + static_cast<std::ptrdiff_t>(i), axis.values[i]) != axis.values.begin() + static_cast<std::ptrdiff_t>(i))
+        if (std::find(axis.values.begin(), axis.values.begin() + static_cast<std::ptrdiff_t>(i), axis.values[i]) !=
+            axis.values.begin() + static_cast<std::ptrdiff_t>(i))
           throw fault(item_path(axis.place, i), fmt::format("{} stands in the list twice", shown(axis.values[i])));
       }
       axes_.push_back(std::move(axis));
@@ -52,7 +55,8 @@ Grid::Axis Grid::read_axis(const std::string& text, const std::string& place) co
            std::find(std::begin(kLists), std::end(kLists), path->steps()[0].name) != std::end(kLists);
   };
   if (!path || !is_entry())
-    throw file_.fault(place, CheckedJson::At::kKey, "expected a path into models, variants or tasks, such as \"variants[0].steps[0].ratio\" or \"tasks.*.shots\"");
+    throw file_.fault(place, CheckedJson::At::kKey,
+                      "expected a path into models, variants or tasks, such as \"variants[0].steps[0].ratio\" or \"tasks.*.shots\"");
   return {.text = text, .place = place, .path = std::move(*path), .values = {}};
 }
 
@@ -146,7 +150,8 @@ void Grid::check_used() const {
 
 bool excludes(const Exclusion& exclusion, const std::string& model, const std::string& variant, const std::string& task, const std::string& task_label,
               const GridValues& values) {
-  const bool names_match = matches(exclusion.model, model) && matches(exclusion.variant, variant) && (matches(exclusion.task, task) || matches(exclusion.task, task_label));
+  const bool names_match =
+      matches(exclusion.model, model) && matches(exclusion.variant, variant) && (matches(exclusion.task, task) || matches(exclusion.task, task_label));
   return names_match && std::ranges::all_of(exclusion.values, [&](const auto& wanted) {
            const auto found = values.find(wanted.first);
            return found != values.end() && found->second == wanted.second;

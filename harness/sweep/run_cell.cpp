@@ -81,6 +81,7 @@ class CellRunner {
       if (--missing[e] == 0) record(slice.examples[e], std::exchange(responses[e], {}));
       if (unsaved_.size() >= kMaxUnsavedAnswers || seconds_since(saved_at_) >= run_.controls.save_every_seconds / 2) save();
       if (seconds_since(reported_at_) >= kSecondsBetweenReports) report();
+      check_limits();
       if (run_.controls.should_stop && run_.controls.should_stop()) go_on = Continue::kNo;
       return go_on;
     };
@@ -94,6 +95,14 @@ class CellRunner {
     }
     if (go_on == Continue::kYes) WINNOW_CHECK(std::all_of(missing.begin(), missing.end(), [](std::size_t count) { return count == 0; }));
     return go_on;
+  }
+
+  void check_limits() const {
+    const Limits& limits = run_.sweep.limits;
+    if (limits.seconds > 0 && seconds_since(began_at_) > limits.seconds)
+      throw std::runtime_error(fmt::format("timed out after {:.0f} s: limits.seconds is {}", seconds_since(began_at_), limits.seconds));
+    if (limits.tokens > 0 && spent_.tokens_forwarded + static_cast<double>(model_.counters().tokens_forwarded - counted_.tokens_forwarded) > static_cast<double>(limits.tokens))
+      throw std::runtime_error(fmt::format("more than the {} tokens of limits.tokens went through the layers", limits.tokens));
   }
 
   void record(const Example& example, const std::vector<Response>& responses) {
@@ -177,7 +186,8 @@ class CellRunner {
   WorkCounters counted_;
   std::vector<RecordedAnswer> unsaved_;
   std::vector<ScoredAnswer> scored_;  // for the running score
-  Clock::time_point saved_at_ = Clock::now(), measured_at_ = saved_at_, reported_at_ = saved_at_, scored_at_{};
+  const Clock::time_point began_at_ = Clock::now();
+  Clock::time_point saved_at_ = began_at_, measured_at_ = saved_at_, reported_at_ = saved_at_, scored_at_{};
 };
 
 }  // namespace

@@ -16,8 +16,11 @@ namespace {
 TrialEnd end_of(const std::exception& failure) {
   const std::string text = failure.what();
   const auto* error = dynamic_cast<const Error*>(&failure);
-  const TrialStatus status = error && error->kind() == ErrorKind::kUnsupported ? TrialStatus::kSkipped : TrialStatus::kFailed;
-  return {.status = status, .reason = dynamic_cast<const std::bad_alloc*>(&failure) ? "out of memory" : text.substr(0, text.find('\n'))};
+  TrialEnd end{.status = error && error->kind() == ErrorKind::kUnsupported ? TrialStatus::kSkipped : TrialStatus::kFailed, .reason = text.substr(0, text.find('\n'))};
+  const bool allocator_says_so = text.find("can't allocate memory") != std::string::npos || text.find("not enough memory") != std::string::npos;
+  if (dynamic_cast<const std::bad_alloc*>(&failure)) end.reason = "out of memory";
+  if (!error && allocator_says_so) end.reason = "out of memory: " + end.reason;
+  return end;
 }
 
 class SweepRunner {
@@ -38,7 +41,7 @@ class SweepRunner {
 
   SweepOutcome run() {
     for (const CellGroup& group : group_cells(pending_)) {
-      if (stopping()) break;
+      if (stopping() || outcome_.device_lost) break;
       if (group.kind == CellGroup::Kind::kMeasurement) {
         measure_group(group.cells);
       } else {
@@ -74,7 +77,7 @@ class SweepRunner {
     }
     const ResidentBytes load_peaks = memory_.peaks();
     for (const Cell* cell : cells) {
-      if (stopping()) return;
+      if (stopping() || outcome_.device_lost) return;
       run_one(*cell, opened, load_peaks);
     }
   }
@@ -98,6 +101,7 @@ class SweepRunner {
   TrialLog::OpenTrial begin(const Cell& cell) {
     TrialLog::OpenTrial trial;
     saving([&] { trial = log_.begin(cell, controls_.environment); });
+    if (trial.id != 0 && controls_.on_cell_begin) controls_.on_cell_begin(cell);
     return trial;
   }
 
@@ -129,6 +133,7 @@ class SweepRunner {
       ++outcome_.elsewhere;
     } else {
       saving([&] { log_.finish(trial.id, end); });
+      outcome_.device_lost = outcome_.device_lost || (end.status == TrialStatus::kFailed && is_device_lost(end.reason));
       ++(end.status == TrialStatus::kOk ? outcome_.ran : end.status == TrialStatus::kFailed ? outcome_.failed : outcome_.skipped);
     }
     ++progress_.cells_done;
@@ -147,6 +152,11 @@ class SweepRunner {
 };
 
 }  // namespace
+
+bool is_out_of_memory(const std::string& reason) { return reason.find("out of memory") != std::string::npos; }
+
+// CUDA's errors stay with the context; running out of memory does not.
+bool is_device_lost(const std::string& reason) { return reason.find("CUDA error") != std::string::npos && !is_out_of_memory(reason); }
 
 SweepOutcome run_sweep(const Sweep& sweep, const std::vector<Cell>& cells, ModelOpener& opener, DatasetSource& datasets, TrialLog& log,
                        const RunControls& controls) {

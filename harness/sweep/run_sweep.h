@@ -75,15 +75,21 @@ struct SweepOutcome {
   std::size_t ran = 0, already_done = 0, failed = 0, skipped = 0;  // ran: ended ok
   std::size_t elsewhere = 0;                                       // another live process is at them
   bool stopped = false;                                            // asked to stop; everything finished is saved
+  bool device_lost = false;                                        // its context is gone: only a new process can run what is left
 };
 
 struct RunControls {
   std::function<bool()> should_stop;                              // asked after every response
+  std::function<void(const Cell&)> on_cell_begin;                 // its trial is open
   std::function<void(const SweepProgress&)> on_progress;          // at most a few times a second
   std::function<void(const Cell&, const TrialEnd&)> on_cell_end;  // also for cells that another process runs: status kRunning
   double save_every_seconds = 5;                                  // of work at most that a kill can lose, but for the pack under way
   Json environment;                                               // of this process, saved with every trial
 };
+
+// By the sentence of a failed trial: what is worth another try with less at a time, and what leaves a process without its accelerator.
+bool is_out_of_memory(const std::string& reason);
+bool is_device_lost(const std::string& reason);
 
 // Runs the cells that the log has not finished; a failing cell becomes a row and the sweep goes on.
 SweepOutcome run_sweep(const Sweep& sweep, const std::vector<Cell>& cells, ModelOpener& opener, DatasetSource& datasets, TrialLog& log,

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <set>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,17 +42,22 @@ std::vector<Processor> processors() {
 
 }  // namespace
 
-int usable_cores() {
+std::vector<std::vector<int>> usable_processors() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
-  std::set<std::pair<std::string, std::string>> cores;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return {};
+  std::map<std::pair<std::string, std::string>, std::vector<int>> cores;
   for (const Processor& processor : processors()) {
     if (!CPU_ISSET(processor.number, &allowed)) continue;
-    cores.emplace(processor.package, processor.core.empty() ? std::to_string(processor.number) : processor.core);
+    cores[{processor.package, processor.core.empty() ? std::to_string(processor.number) : processor.core}].push_back(processor.number);
   }
-  return std::max<int>(1, static_cast<int>(cores.size()));
+  std::vector<std::vector<int>> found;
+  for (auto& [core, numbers] : cores) found.push_back(std::move(numbers));
+  std::ranges::sort(found);
+  return found;
 }
+
+int usable_cores() { return std::max(1, static_cast<int>(usable_processors().size())); }
 
 Json surroundings() {
   Json result;

@@ -1,4 +1,6 @@
 #pragma once
+#include <vector>
+
 #include "harness/core/json.h"
 
 namespace winnow {
@@ -8,5 +10,8 @@ Json surroundings();
 
 // Physical cores that this process may run on; at least 1.
 int usable_cores();
+
+// The same, each with the numbers of its processors (hardware threads). Empty where the machine does not tell.
+std::vector<std::vector<int>> usable_processors();
 
 }  // namespace winnow

@@ -79,4 +79,23 @@ std::span<const Setting> calibration_settings() {
   return settings;
 }
 
+std::span<const Setting> limit_settings() {
+  constexpr double kWeek = 7 * 24 * 3600;
+  static const std::vector<Setting> settings = {
+      {.name = "seconds", .types = {SettingType::kNumber}, .summary = "that a run of a cell may take", .minimum = 0.001, .maximum = 52 * kWeek},
+      {.name = "tokens", .types = {SettingType::kInteger}, .summary = "that may go through the layers for a cell", .minimum = 1},
+      {.name = "memory_bytes",
+       .types = {SettingType::kInteger},
+       .summary = "of private memory (heap and stacks, not mapped files) that a worker may take",
+       .minimum = 1 << 26},
+      {.name = "silence_seconds",
+       .types = {SettingType::kNumber},
+       .default_value = 3600,
+       .summary = "without an answer or a step after which a worker hangs and is ended",
+       .minimum = 0.1,
+       .maximum = kWeek},
+  };
+  return settings;
+}
+
 }  // namespace winnow

@@ -20,9 +20,10 @@ struct PrunerDeclaration {
 };
 using PrunerDeclarations = std::map<std::string, PrunerDeclaration>;
 
-std::span<const Setting> sweep_settings();  // name, device, threads, token_budget; beside them stand models, variants, tasks and $schema
+std::span<const Setting> sweep_settings();  // name, device, threads, token_budget; beside them stand models, variants, tasks, grid, include, exclude, limits and $schema
 std::span<const Setting> model_settings();
 std::span<const Setting> variant_settings();      // beside them stand steps and calibration
 std::span<const Setting> calibration_settings();  // of a variant
+std::span<const Setting> limit_settings();        // of "limits"
 
 }  // namespace winnow

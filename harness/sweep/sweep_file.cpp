@@ -22,7 +22,7 @@ class SweepReader {
       : file_(file), folder_(folder), pruners_(pruners), grid_(file) {}
 
   Sweep read() {
-    static const std::vector<std::string> kLists = {"models", "variants", "tasks", "grid", "include", "exclude", "$schema"};
+    static const std::vector<std::string> kLists = {"models", "variants", "tasks", "grid", "include", "exclude", "limits", "$schema"};
     const Params settings = file_.settings("", file_.root(), "the sweep", sweep_settings(), kLists);
     sweep_.name = settings.get<std::string>("name");
     check_name("name", sweep_.name);
@@ -31,6 +31,7 @@ class SweepReader {
     check_device();
     sweep_.threads = settings.find<int>("threads").value_or(0);
     sweep_.token_budget = settings.get<std::int64_t>("token_budget");
+    read_limits();
     for_each("models", [this](const std::string& path, const GridPoint& point) { read_model(path, point); });
     for_each("variants", [this](const std::string& path, const GridPoint& point) { read_variant(path, point); });
     for_each("tasks", [this](const std::string& path, const GridPoint& point) { read_task(path, point); });
@@ -42,6 +43,15 @@ class SweepReader {
   }
 
  private:
+  void read_limits() {
+    if (!file_.root().contains("limits")) return;
+    const Params settings = file_.settings("limits", file_.root()["limits"], "limits", limit_settings(), {});
+    sweep_.limits = {.seconds = settings.find<double>("seconds").value_or(0),
+                     .tokens = settings.find<std::int64_t>("tokens").value_or(0),
+                     .memory_bytes = settings.find<std::int64_t>("memory_bytes").value_or(0),
+                     .silence_seconds = settings.get<double>("silence_seconds")};
+  }
+
   using ReadPoint = std::function<void(const std::string& path, const GridPoint& point)>;
 
   Error fault(const std::string& path, const std::string& sentence) const { return file_.fault(path, CheckedJson::At::kValue, sentence); }

@@ -57,6 +57,14 @@ struct TaskSpec {
   GridValues grid = {};
 };
 
+// What a cell may take before it is given up as failed; 0: as much as it needs.
+struct Limits {
+  double seconds = 0;             // of one run of it
+  std::int64_t tokens = 0;        // that go through the layers
+  std::int64_t memory_bytes = 0;  // private memory of the worker that runs it
+  double silence_seconds = 3600;  // without an answer or a step: it hangs
+};
+
 struct Sweep {
   std::string name;
   std::vector<ModelSpec> models;
@@ -66,6 +74,7 @@ struct Sweep {
   std::string device = "cpu";
   int threads = 0;               // 0: the machine's physical cores
   std::int64_t token_budget = 8192;  // rows of one pack
+  Limits limits;
   Json file;                         // as read, with the overrides carried out
 };
 

@@ -123,7 +123,8 @@ OrderedJson sweep_schema(const PrunerDeclarations& pruners) {
                              {"tasks", list_of("task")},
                              {"grid", grid_schema()},
                              {"include", inclusion_schema()},
-                             {"exclude", exclusion_schema()}}));
+                             {"exclude", exclusion_schema()},
+                             {"limits", of_settings(limit_settings())}}));
   for (const char* list : {"models", "variants", "tasks"}) schema["required"].push_back(list);
   OrderedJson& definitions = schema["definitions"];
   definitions["model"] = of_settings(model_settings());

@@ -44,6 +44,15 @@ TEST(DryRun, SaysTokensMemoryAndTimeAndWhereTheNumbersComeFrom) {
   EXPECT_THAT(after.errors, HasSubstr("estimate for 2 of 2 cells: what trials of the same model and task took on this machine"));
 }
 
+// A cluster's login node.
+TEST(DryRun, AndTheScriptWorkWhereTheDeviceIsNot) {
+  const SampleSweep sweep(kTwoTasks);
+  const ProgramResult dry = sweep.run({}, {"--dry-run", "--set", "device=cuda:7"});
+  EXPECT_EQ(dry.exit_code, 0) << dry.errors;
+  EXPECT_THAT(dry.errors, HasSubstr("winnow: estimate for model 'tiny': no time, since its speed cannot be measured here: device cuda"));
+  EXPECT_EQ(sweep.run({}, {"--print-slurm", "--set", "device=cuda:7"}).exit_code, 0);
+}
+
 TEST(DryRun, CountsTokensAsTheRunDoes) {
   const SampleSweep sweep(kTwoTasks);
   const ProgramResult dry = sweep.run({}, {"--dry-run"});
@@ -55,7 +64,8 @@ TEST(DryRun, CountsTokensAsTheRunDoes) {
   Store store = Store::open_read_only(sweep.store());
   for (const Trial& trial : store.latest()) {
     for (const Metric& metric : trial.metrics) {
-      if (trial.cell.task == "mmlu" && trial.cell.variant == "dense" && metric.name == "tokens_asked") EXPECT_NEAR(std::stod(counted), metric.value, metric.value * 0.02);
+      if (trial.cell.task == "mmlu" && trial.cell.variant == "dense" && metric.name == "tokens_asked")
+        EXPECT_NEAR(std::stod(counted), metric.value, metric.value * 0.02);
     }
   }
 }
@@ -72,8 +82,10 @@ TEST(Run, AGridIsFrozenAndAChangeIsShownAndFinishedCellsStay) {
   for (const bool is_dry : {true, false}) {
     const ProgramResult changed = sweep.run({}, is_dry ? std::vector<std::string>{"--dry-run"} : std::vector<std::string>{});
     EXPECT_EQ(changed.exit_code, 0);
-    EXPECT_THAT(changed.errors, HasSubstr("winnow: the sweep has changed since it was last run into " + sweep.store().string() + ": 2 cells are the same, 1 new, 1 changed, 2 gone;"));
-    EXPECT_THAT(changed.errors, AllOf(HasSubstr("  ~ tiny · dense · gsm8k: task.settings.max_new_tokens 4 → 5\n"), HasSubstr("  + tiny · random-6 · gsm8k\n"), HasSubstr("  - tiny · random-6 seed=2 · gsm8k\n")));
+    EXPECT_THAT(changed.errors, HasSubstr("winnow: the sweep has changed since it was last run into " + sweep.store().string() +
+                                          ": 2 cells are the same, 1 new, 1 changed, 2 gone;"));
+    EXPECT_THAT(changed.errors, AllOf(HasSubstr("  ~ tiny · dense · gsm8k: task.settings.max_new_tokens 4 → 5\n"), HasSubstr("  + tiny · random-6 · gsm8k\n"),
+                                      HasSubstr("  - tiny · random-6 seed=2 · gsm8k\n")));
     if (!is_dry) EXPECT_THAT(changed.errors, HasSubstr("winnow: 2 of 4 cells ran, 2 were done before"));
   }
   const ProgramResult again = sweep.run();
@@ -85,7 +97,10 @@ TEST(Run, RetryRunsTheFailedCellsOnly) {
   sweep.write_file("answers.jsonl", R"({"kind": "generate", "context": "something else", "reply": "no"})"
                                     "\n");
   const auto write = [&](const std::string& tasks) {
-    sweep.write_file("sweep.json", R"({"name": "sample", "models": [{"name": "theirs", "recorded": "answers.jsonl"}], "variants": [{"label": "dense", "steps": []}], "tasks": )" + tasks + "}");
+    sweep.write_file(
+        "sweep.json",
+        R"({"name": "sample", "models": [{"name": "theirs", "recorded": "answers.jsonl"}], "variants": [{"label": "dense", "steps": []}], "tasks": )" + tasks +
+            "}");
   };
   write(R"([{"task": "gsm8k", "shots": 0, "limit": 1}])");
   EXPECT_EQ(sweep.run().exit_code, 1);
@@ -200,7 +215,9 @@ TEST(SlurmScript, ItsTasksStoppedAndRequeuedMakeTheSameTables) {
   for (const char* task : {"1", "2", "3"}) {
     for (double after = 0.05; after < 60; after *= 1.3) {
       test::ProgramOptions options{.environment = sweep.environment(), .signal_after = after, .signal = SIGUSR2};
-      options.environment.merge(std::map<std::string, std::string>{{"SLURM_ARRAY_JOB_ID", "77"}, {"SLURM_ARRAY_TASK_ID", task}, {"TMPDIR", (sweep.folder() / "scratch").string()},
+      options.environment.merge(std::map<std::string, std::string>{{"SLURM_ARRAY_JOB_ID", "77"},
+                                                                   {"SLURM_ARRAY_TASK_ID", task},
+                                                                   {"TMPDIR", (sweep.folder() / "scratch").string()},
                                                                    {"PATH", (sweep.folder() / "bin").string() + ":" + std::getenv("PATH")}});
       const ProgramResult run = test::run_program({"bash", script.string()}, options);
       if (run.exit_code == 0) break;
@@ -211,7 +228,8 @@ TEST(SlurmScript, ItsTasksStoppedAndRequeuedMakeTheSameTables) {
   }
   if (stopped > 0) EXPECT_THAT(test::read_text(requeued), testing::StartsWith("requeue 77_"));
   const std::string parts = (sweep.folder() / "sample.parts").string();
-  const ProgramResult joined = test::run_winnow({"import", "--format", "store", parts + "/part-1.sqlite", parts + "/part-2.sqlite", parts + "/part-3.sqlite", "--store", sweep.store().string()});
+  const ProgramResult joined = test::run_winnow(
+      {"import", "--format", "store", parts + "/part-1.sqlite", parts + "/part-2.sqlite", parts + "/part-3.sqlite", "--store", sweep.store().string()});
   EXPECT_EQ(joined.exit_code, 0) << joined.errors;
   EXPECT_EQ(sweep.table(), whole.table());
   EXPECT_TRUE(std::filesystem::is_empty(sweep.folder() / "scratch"));

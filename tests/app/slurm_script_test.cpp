@@ -13,27 +13,36 @@ using testing::HasSubstr;
 using testing::Not;
 
 SlurmSweep sample() {
-  return {.name = "first look", .program = "/opt/winnow", .folder = "/home/a b", .run_words = {"sweep.json", "--data", "my data", "--set", "tasks[0].limit=2"}, .store = "out/first.sqlite",
-          .grid_sha256 = "abc123", .cells = 12, .tasks = 4};
+  return {.name = "first look",
+          .program = "/opt/winnow",
+          .folder = "/home/a b",
+          .run_words = {"sweep.json", "--data", "my data", "--set", "tasks[0].limit=2"},
+          .store = "out/first.sqlite",
+          .grid_sha256 = "abc123",
+          .cells = 12,
+          .tasks = 4};
 }
 
 TEST(SlurmScript, SaysWhatItIsForAndWhatToDo) {
-  const std::string script = slurm_script(sample(), {.time = "4:00:00", .partition = "gpu", .account = "moe", .memory = "64G", .gpus = 1, .cpus = 8, .at_once = 2, .more = {"--constraint=h100"}});
+  const std::string script = slurm_script(
+      sample(), {.time = "4:00:00", .partition = "gpu", .account = "moe", .memory = "64G", .gpus = 1, .cpus = 8, .at_once = 2, .more = {"--constraint=h100"}});
   EXPECT_THAT(script, testing::StartsWith("#!/bin/bash\n# 12 cells of the sweep first_look in an array of 4 tasks, one store each."));
   EXPECT_THAT(script, HasSubstr("#   /opt/winnow import --format store out/first.parts/part-*.sqlite --store out/first.sqlite\n"));
-  for (const char* option : {"--job-name=first_look", "--array=1-4%2", "--gpus=1", "--cpus-per-task=8", "--mem=64G", "--time=4:00:00", "--partition=gpu", "--account=moe", "--constraint=h100",
-                             "--requeue", "--open-mode=append", "--output=first_look.slurm-%A_%a.log"})
+  for (const char* option : {"--job-name=first_look", "--array=1-4%2", "--gpus=1", "--cpus-per-task=8", "--mem=64G", "--time=4:00:00", "--partition=gpu",
+                             "--account=moe", "--constraint=h100", "--requeue", "--open-mode=append", "--output=first_look.slurm-%A_%a.log"})
     EXPECT_THAT(script, HasSubstr("\n#SBATCH " + std::string(option) + "\n"));
   EXPECT_THAT(script, HasSubstr("\n#SBATCH --signal=B:USR2@120 "));
   EXPECT_THAT(script, HasSubstr("cd '/home/a b' || exit 3\n"));
-  EXPECT_THAT(script, HasSubstr("/opt/winnow run sweep.json --data 'my data' --set 'tasks[0].limit=2' \\\n  --shard \"$SLURM_ARRAY_TASK_ID/4\" --expect-grid abc123 --store \"$store\" &\n"));
+  EXPECT_THAT(script, HasSubstr("/opt/winnow run sweep.json --data 'my data' --set 'tasks[0].limit=2' \\\n  --shard \"$SLURM_ARRAY_TASK_ID/4\" --expect-grid "
+                                "abc123 --store \"$store\" &\n"));
   EXPECT_THAT(script, HasSubstr("scontrol requeue \"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID\""));
 }
 
 TEST(SlurmScript, LeavesToTheSiteWhatIsNotAskedFor) {
   const std::string script = slurm_script(sample(), {});
   EXPECT_THAT(script, HasSubstr("#SBATCH --array=1-4\n"));
-  for (const char* option : {"--gpus", "--cpus-per-task", "--mem", "--time", "--partition", "--account"}) EXPECT_THAT(script, Not(HasSubstr("#SBATCH " + std::string(option))));
+  for (const char* option : {"--gpus", "--cpus-per-task", "--mem", "--time", "--partition", "--account"})
+    EXPECT_THAT(script, Not(HasSubstr("#SBATCH " + std::string(option))));
 }
 
 TEST(SlurmScript, IsShellWhateverTheNames) {

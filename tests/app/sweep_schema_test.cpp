@@ -8,8 +8,8 @@
 #include <valijson/validator.hpp>
 
 #include "harness/api/pruner.h"
-#include "harness/sweep/known_tasks.h"
 #include "harness/app/sweep_options.h"
+#include "harness/sweep/known_tasks.h"
 #include "tests/support/files.h"
 
 namespace winnow {
@@ -57,6 +57,17 @@ TEST_F(SweepSchema, TakesWhatTheReaderTakesAndRefusesWhatItRefuses) {
       {sweep_with(kModel, calibrated, kTask), true},
       {sweep_with(R"({"name": "m", "config": "c.json", "weights": "random", "seed": 1})", kDense, kTask), true},
       {sweep_with(kModel, kDense, R"({"task": "mmlu", "subjects": ["anatomy"], "shots": 2})"), true},
+      {sweep_with(
+           kModel, kDense, kTask,
+           R"(, "grid": {"tasks[0].shots": [0, 5], "models.*.dtype": ["f32"]}, "include": [{"tasks.*.shots": 3}], "exclude": [{"task": "gsm8k*", "tasks[0].shots": 5}])"),
+       true},
+      {sweep_with(kModel, kDense, kTask, R"(, "limits": {"seconds": 60, "tokens": 1000, "memory_bytes": 1000000000, "silence_seconds": 5})"), true},
+      {sweep_with(kModel, kDense, kTask, R"(, "grid": {"tasks[0].shots": 5})"), false},
+      {sweep_with(kModel, kDense, kTask, R"(, "grid": {"tasks[0].shots": []})"), false},
+      {sweep_with(kModel, kDense, kTask, R"(, "exclude": [{"model": 5}])"), false},
+      {sweep_with(kModel, kDense, kTask, R"(, "include": [{}])"), false},
+      {sweep_with(kModel, kDense, kTask, R"(, "limits": {"second": 60})"), false},
+      {sweep_with(kModel, kDense, kTask, R"(, "limits": {"memory_bytes": 1000})"), false},
       {sweep_with(kModel, kDense, kTask, R"(, "thread": 2)"), false},
       {sweep_with(kModel, kDense, kTask, R"(, "threads": 0)"), false},
       {sweep_with(kModel, kDense, kTask, R"(, "threads": "2")"), false},

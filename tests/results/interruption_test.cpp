@@ -51,6 +51,7 @@ void run_cells(const std::filesystem::path& file, const std::vector<Cell>& cells
 
 pid_t start(const std::function<void()>& act) {
   const pid_t child = ::fork();
+  if (child < 0) throw std::runtime_error("cannot fork");  // a kill of -1 would go to everybody
   if (child != 0) return child;
   try {
     act();

@@ -24,7 +24,10 @@ class StoreJoin : public testing::Test {
     const auto id = store.begin(cell, {{"machine", cell.variant}}).id;
     for (int doc = first; doc < first + 3; ++doc) store.append(id, std::vector{make_answer(doc)}, {{"total", 1.5}});
     store.record_plan(id, "{\"plan\": \"" + cell.variant + "\"}");
-    store.finish(id, {status, "", {{"exact_match", "strict-match", score, 0.1, "share", true, 3}, {"peak_bytes", "none", 1e9 * score, {}, "bytes", false, 1}}, {{"total", 2}}});
+    store.finish(id, {status,
+                      "",
+                      {{"exact_match", "strict-match", score, 0.1, "share", true, 3}, {"peak_bytes", "none", 1e9 * score, {}, "bytes", false, 1}},
+                      {{"total", 2}}});
   }
 
   static std::vector<RecordedAnswer> answers(Store& store, const Cell& cell) {

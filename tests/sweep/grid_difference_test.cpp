@@ -11,7 +11,8 @@ namespace {
 using testing::ElementsAre;
 
 Cell cell(const std::string& variant, const Json& identity) {
-  return {.key = sha256_hex(canonical_json(identity) + variant), .identity = identity, .model = "m", .variant = variant, .task = "gsm8k", .task_label = "gsm8k"};
+  return {
+      .key = sha256_hex(canonical_json(identity) + variant), .identity = identity, .model = "m", .variant = variant, .task = "gsm8k", .task_label = "gsm8k"};
 }
 
 TEST(GridDifference, SaysWhatIsNewGoneAndChangedAndHow) {
@@ -26,7 +27,8 @@ TEST(GridDifference, SaysWhatIsNewGoneAndChangedAndHow) {
 }
 
 TEST(GridDifference, NamesTheFirstChangesAndCountsTheRest) {
-  const std::vector<Cell> before = {cell("v", {{"a", 1}, {"b", 1}, {"c", 1}, {"d", {{"e", "x"}}}})}, now = {cell("v", {{"a", 2}, {"b", 2}, {"d", {{"e", "y"}}}})};
+  const std::vector<Cell> before = {cell("v", {{"a", 1}, {"b", 1}, {"c", 1}, {"d", {{"e", "x"}}}})},
+                          now = {cell("v", {{"a", 2}, {"b", 2}, {"d", {{"e", "y"}}}})};
   EXPECT_THAT(grid_difference(before, now).lines, ElementsAre("~ m · v · gsm8k: a 1 → 2, b 1 → 2, c 1 → (none) and 1 more"));
 }
 

@@ -63,9 +63,10 @@ TEST(Grid, ValuesMayBeWholeObjects) {
 
 TEST(Grid, ExcludesCellsByPatternAndByValue) {
   EXPECT_THAT(cell_names(parse(R"("exclude": [{"variant": "h*", "task": "letters"}])")), ElementsAre("one|dense|letters"));
-  EXPECT_THAT(cell_names(parse(R"("grid": {"variants[half].steps[0].seed": [1, 2], "tasks.*.limit": [4, 5]},
+  EXPECT_THAT(
+      cell_names(parse(R"("grid": {"variants[half].steps[0].seed": [1, 2], "tasks.*.limit": [4, 5]},
                                   "exclude": [{"variants[half].steps[0].seed": 2, "tasks.*.limit": 4}, {"variant": "dense", "task": "letters limit=5"}])")),
-              ElementsAre("one|dense|letters limit=4", "one|half seed=1|letters limit=4", "one|half seed=1|letters limit=5", "one|half seed=2|letters limit=5"));
+      ElementsAre("one|dense|letters limit=4", "one|half seed=1|letters limit=4", "one|half seed=1|letters limit=5", "one|half seed=2|letters limit=5"));
 }
 
 TEST(Grid, LeavesTheKeysOfItsCellsAsTheyWouldBeWithoutIt) {

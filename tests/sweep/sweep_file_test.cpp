@@ -51,7 +51,7 @@ TEST(SweepFile, AFolderBesideTheFileComesBeforeAHubName) {
 
 TEST(SweepFile, TellsLineColumnPathAndTheNearestName) {
   EXPECT_ERROR(parse("{\"name\": \"x\",\n  \"modles\": []}"), kInput,
-               "s.json:2:3: modles: the sweep does not know 'modles' (did you mean 'models'?); it knows: models, variants, tasks, grid, include, exclude, $schema, name, device, threads, token_budget");
+               "s.json:2:3: modles: the sweep does not know 'modles' (did you mean 'models'?); it knows: models, variants, tasks, grid, include, exclude, limits, $schema, name, device, threads, token_budget");
   EXPECT_ERROR(parse(letters_sweep(R"([{"task": "lettres"}])")), kInput,
                "s.json:4:21: tasks[0].task: there is no task 'lettres' (did you mean 'letters'?); there are: " + fmt::format("{}", fmt::join(task_names(), ", ")));
   EXPECT_ERROR_THAT(parse(letters_sweep(R"([{"task": "letters", "limti": 3}])")), kInput,

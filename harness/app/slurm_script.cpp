@@ -40,6 +40,10 @@ max_restarts=20                                # of one task, after which it is 
 parts=@PARTS@   # where each task leaves its store; must be seen by all nodes
 scratch=${SLURM_TMPDIR:-${TMPDIR:-/tmp}}       # on a disk of the node: SQLite's write-ahead log does not work on network file systems
 
+interrupted= winnow=
+trap 'interrupted=1; [ -z "$winnow" ] || kill -USR2 $winnow 2>/dev/null' USR1 USR2
+trap interrupted=1 TERM                        # Slurm sends it to every process of the task
+
 cd @FOLDER@ || exit 3
 mkdir -p "$parts" || exit 3
 part="$parts/part-$SLURM_ARRAY_TASK_ID.sqlite"
@@ -50,8 +54,7 @@ if [ ! -e "$store" ] && [ -e "$part" ]; then cp "$part" "$store" || exit 3; fi
 @RUN@ \
   --shard "$SLURM_ARRAY_TASK_ID/@TASKS@" --expect-grid @GRID@ --store "$store" &
 winnow=$!
-trap 'interrupted=1; kill -USR2 $winnow 2>/dev/null' USR1 USR2
-trap interrupted=1 TERM                        # Slurm sends it to every process of the task
+[ -z "$interrupted" ] || kill -USR2 $winnow
 while :; do                                    # a signal ends wait, not winnow
   interrupted=
   wait $winnow
@@ -66,6 +69,7 @@ if [ -e "$store" ]; then
   if [ -s "$store-wal" ]; then echo "$store cannot be read whole; it stays where it is" >&2; exit 3; fi
   cp "$store" "$part.new" && mv "$part.new" "$part" && rm -f "$store" "$store-wal" "$store-shm" "$store-lock" || exit 3
 fi
+case $code in 138 | 140) code=75 ;; esac        # USR1, USR2 before winnow had begun
 [ $code -eq 75 ] || rm -rf "${store%.sqlite}.cache"
 if [ $code -eq 75 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt "$max_restarts" ]; then
   scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "harness/core/json.h"
+#include "results/measurement_tables.h"
 
 namespace winnow {
 namespace {
@@ -114,7 +115,7 @@ std::optional<double> mean_rank(const Leaderboard& board, const LeaderboardRow& 
 
 void add_costs(Leaderboard& board) {
   for (const Cost& cost : kCosts) {
-    const bool is_known = std::ranges::any_of(board.trials, [&](const Trial& trial) { return find_metric(trial, cost.name) != nullptr; });
+    const bool is_known = std::ranges::any_of(board.trials, [&](const Trial& trial) { return !is_measurement(trial) && find_metric(trial, cost.name) != nullptr; });
     if (!is_known) continue;
     board.costs.push_back(cost.name);
     for (LeaderboardRow& row : board.rows) row.costs.push_back(join_cost(cost, row, board.trials));
@@ -126,8 +127,11 @@ void add_costs(Leaderboard& board) {
 Leaderboard rank(std::vector<Trial> trials) {
   Leaderboard board;
   board.trials = std::move(trials);
-  for (const Trial& trial : board.trials) index_of(board.tasks, trial.cell.task_label);
+  for (const Trial& trial : board.trials) {
+    if (!is_measurement(trial)) index_of(board.tasks, trial.cell.task_label);
+  }
   for (std::size_t index = 0; index < board.trials.size(); ++index) {
+    if (is_measurement(board.trials[index])) continue;
     const Cell& cell = board.trials[index].cell;
     LeaderboardRow& row = row_of(board, cell);
     row.cells.resize(board.tasks.size());

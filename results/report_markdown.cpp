@@ -2,6 +2,7 @@
 #include <cctype>
 #include <cmath>
 
+#include "results/measurement_tables.h"
 #include "results/report.h"
 #include "results/text_formats.h"
 
@@ -127,7 +128,8 @@ std::string shown_number(double value, const std::string& unit) {
 }
 
 std::string report_markdown(const Leaderboard& board) {
-  if (board.rows.empty()) return "No trials yet.\n";
+  const std::string measured = measurement_tables(board.trials);
+  if (board.rows.empty()) return measured.empty() ? "No trials yet.\n" : measured;
   std::vector<std::string> headings{"model", "variant"}, rules{"---", "---"};
   std::vector<Column> columns;
   for (std::size_t task = 0; task < board.tasks.size(); ++task) {
@@ -152,7 +154,8 @@ std::string report_markdown(const Leaderboard& board) {
     text += "In brackets the difference from the whole model on the same examples (× of perplexities: how often as much), with its paired 95 % interval.\n";
   if (board.hidden_trials > 0) text += fmt::format("{} under the same names not shown.\n", counted(board.hidden_trials, "other result", "other results"));
   const std::string numbered = notes.text();
-  return numbered.empty() ? text : text + "\n" + numbered;
+  if (!numbered.empty()) text += "\n" + numbered;
+  return measured.empty() ? text : text + "\n" + measured;
 }
 
 }  // namespace winnow

@@ -33,8 +33,9 @@ class Footprint : public Measurement {
 
  private:
   std::string note(const ModelSize& size) const {
-    std::string text = fmt::format("peaks with {} of {} tokens side by side and {} more of each",
-                                   batch_size_ == 1 ? "a prompt" : fmt::format("{} prompts", batch_size_), context_, new_tokens_);
+    std::string text = batch_size_ == 1
+                           ? fmt::format("peaks with a prompt of {} tokens and {} new ones", context_, new_tokens_)
+                           : fmt::format("peaks with {} prompts of {} tokens side by side and {} new ones of each", batch_size_, context_, new_tokens_);
     if (size.has_zeros_in_dense_kernels) text += "; zeros in dense matrices are stored and held like any weight, so that masking saves no byte here";
     return text;
   }

@@ -35,6 +35,7 @@ struct ModelSize {
   double realised_sparsity = 0;                        // share of the dense decoder's linear weights that is gone or zero
   double realised_expert_sparsity = 0;                 // … of its experts' weights
   bool has_zeros_in_dense_kernels = false;
+  bool is_dense = false;  // a variant without a step
 };
 
 // The weights of one kind of matrix ("expert_gate", "query" …) over all layers.
@@ -127,6 +128,16 @@ class MeasuredModel {
   virtual std::map<VariantNumber, std::vector<LayerComparison>> compare_layers(const Together& together) = 0;
 };
 
+// The machine at a moment, as the kernel counts; differences of two say what happened in between.
+struct MachineState {
+  double seconds = 0;             // monotonic clock
+  double load_average = 0;        // of the last minute
+  double clock_mhz = 0;           // mean over the processors, as the kernel tells it; 0: it does not
+  double busy_cpu_seconds = 0;    // of all processors since boot, by whomever, without what was stolen
+  double stolen_cpu_seconds = 0;  // taken by the machine this one runs on as a guest
+  double own_cpu_seconds = 0;     // of this process
+};
+
 struct Measured {
   std::vector<Metric> metrics;  // headline first
   std::string note = {};        // what to know about the numbers, in a sentence; kept with the trial
@@ -138,6 +149,7 @@ struct MeasureInputs {
   std::vector<VariantNumber> variants;  // to be measured; not those that are done already
   std::vector<std::string> labels;      // of `variants`, as the sweep names them
   int threads = 1;                      // that the engine computes with
+  std::function<MachineState()> machine;
   DatasetSource& datasets;
   std::function<void(VariantNumber variant, Measured measured)> on_measured;  // saved at once
   std::function<void(VariantNumber variant, const std::string& reason)> on_failed;

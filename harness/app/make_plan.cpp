@@ -227,8 +227,9 @@ PrunePlan make_plan(const PlanRequest& request) {
   plan.total_sparsity = request.total_sparsity;
   const PrunedCheckpoint pruned = apply_plan(plan, request.config, request.tensors, request.weights);
   if (!request.steps.empty()) plan.realised = measure(plan, request, pruned);
-  if (!cached.empty()) write_plan(cached, plan);
-  return plan;
+  if (cached.empty()) return plan;
+  write_plan(cached, plan);
+  return read_plan(cached);  // updated weights may be as large as the model: from now on they are pages of that file
 }
 
 }  // namespace winnow

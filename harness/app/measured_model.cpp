@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 #include <malloc.h>
 
+#include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "harness/core/error.h"
 #include "harness/engine/cuda.h"
@@ -11,6 +13,7 @@
 #include "harness/model/inspect.h"
 #include "harness/model/weight_moments.h"
 #include "harness/pruning/apply.h"
+#include "harness/pruning/walk_together.h"
 #include "harness/sweep/memory.h"
 
 namespace winnow {
@@ -86,6 +89,7 @@ class EngineModel : public EngineMeasuredModel {
       size.realised_expert_sparsity = of.plan.realised->experts;
     }
     size.has_zeros_in_dense_kernels = !of.plan.masks.empty();
+    size.is_dense = of.is_dense;
     return size;
   }
 
@@ -137,10 +141,28 @@ class EngineModel : public EngineMeasuredModel {
     return parts_.tokenizer->encode(text, Tokenizer::Special::kAdd);
   }
 
-  void compare_tokens(const Together& /*together*/, const OnWindow& /*on_window*/) override { WINNOW_CHECK(!"not there yet"); }
-  std::map<VariantNumber, std::vector<LayerComparison>> compare_layers(const Together& /*together*/) override {
-    WINNOW_CHECK(!"not there yet");
-    return {};
+  void compare_tokens(const Together& together, const OnWindow& on_window) override {
+    for_each_chunk(together, [&](const TogetherWalk& walk, const CalibrationTokens& tokens, std::size_t first_window) {
+      std::vector<std::size_t> first_predicted;
+      for (std::size_t i = 0; i < tokens.sequences.size(); ++i) first_predicted.push_back(together.windows[first_window + i].first_predicted);
+      std::vector<ComparedToken> window;
+      walk_to_tokens(walk, tokens, first_predicted, [&](std::size_t variant, std::size_t sequence, const std::vector<TokenComparison>& predicted) {
+        window.clear();
+        for (const TokenComparison& token : predicted)
+          window.push_back({token.divergence, token.dense_log_probability, token.variant_log_probability, token.same_top});
+        on_window(alive_[variant], first_window + sequence, window);
+      });
+    });
+  }
+
+  std::map<VariantNumber, std::vector<LayerComparison>> compare_layers(const Together& together) override {
+    std::map<VariantNumber, std::vector<LayerComparison>> sums;
+    for_each_chunk(together, [&](const TogetherWalk& walk, const CalibrationTokens& tokens, std::size_t) {
+      const std::vector<std::vector<MoeComparison>> compared = walk_moe_layers(walk, tokens);
+      for (std::size_t v = 0; v < compared.size(); ++v) add_layers(compared[v], sums[alive_[v]]);
+    });
+    std::erase_if(sums, [this](const auto& variant) { return std::ranges::find(alive_, variant.first) == alive_.end(); });
+    return sums;
   }
 
  private:
@@ -157,6 +179,76 @@ class EngineModel : public EngineMeasuredModel {
 
   Model load(const Planned& of) const { return load_model(of.pruned.config, of.pruned.tensors, *of.pruned.weights, parts_.load); }
 
+  // Walks as many windows at a time as a quarter of the free memory has room for; variants that fail in one chunk are left out of the next.
+  template <class Walk>
+  void for_each_chunk(const Together& together, const Walk& walk_chunk) {
+    alive_ = together.variants;
+    std::size_t steps_done = 0;
+    for (std::size_t first = 0; first < together.windows.size() && !alive_.empty();) {
+      std::set<std::size_t> failed;
+      TogetherWalk walk = walk_of(alive_);
+      walk.on_failed = [&](std::size_t variant, const std::string& reason) {
+        failed.insert(variant);
+        together.on_failed(alive_[variant], reason);
+      };
+      const std::int64_t room = std::max<std::int64_t>(available_bytes() / 4 / bytes_per_token(walk), parts_.token_budget);
+      CalibrationTokens tokens;
+      std::int64_t rows = 0;
+      std::size_t end = first;
+      for (; end < together.windows.size() && (rows == 0 || rows + std::ssize(together.windows[end].ids) <= room); ++end) {
+        rows += std::ssize(together.windows[end].ids);
+        tokens.sequences.push_back(together.windows[end].ids);
+      }
+      // Steps of all chunks, were they all as long as this one.
+      const std::size_t steps_of_chunk = parts_.config.layers.size() * (1 + alive_.size()) + tokens.sequences.size() + 2;
+      const std::size_t chunks_left = (together.windows.size() - first + (end - first) - 1) / (end - first);
+      const std::size_t total = steps_done + steps_of_chunk * chunks_left;
+      walk.on_step = [&] {
+        if (together.on_step) together.on_step(std::min(++steps_done, total), total);
+      };
+      walk_chunk(walk, tokens, first);
+      std::vector<VariantNumber> left;
+      for (std::size_t v = 0; v < alive_.size(); ++v) {
+        if (!failed.contains(v)) left.push_back(alive_[v]);
+      }
+      alive_ = std::move(left);
+      first = end;
+    }
+  }
+
+  TogetherWalk walk_of(const std::vector<VariantNumber>& variants) const {
+    const auto walked = [&](const Planned& of) {
+      const bool changes_head = std::ranges::any_of(of.pruned.tensors, [&](const TensorSpec& tensor) {
+        return tensor.layer < 0 && (of.plan.mask_bits.contains(tensor.name) || of.plan.weights.contains(tensor.name));
+      });
+      return WalkedModel{of.pruned.config, of.pruned.tensors, *of.pruned.weights, of.is_dense, !changes_head};
+    };
+    TogetherWalk walk{.dense = walked(*dense_),
+                      .variants = {},
+                      .options = {.dtype = parts_.load.dtype, .device = parts_.load.device, .sequences_per_batch = 1},
+                      .on_failed = {},
+                      .on_step = {}};
+    for (const VariantNumber variant : variants) walk.variants.push_back(walked(planned(variant)));
+    return walk;
+  }
+
+  static void add_layers(const std::vector<MoeComparison>& more, std::vector<LayerComparison>& sums) {
+    sums.resize(std::max(sums.size(), more.size()));
+    for (std::size_t l = 0; l < more.size(); ++l) {
+      sums[l].layer = more[l].layer;
+      sums[l].dense_squares += more[l].dense_squares;
+      sums[l].same_input_squares += more[l].same_input_squares;
+      sums[l].own_input_squares += more[l].own_input_squares;
+      add_counts(more[l].dense_load, sums[l].dense_load);
+      add_counts(more[l].variant_load, sums[l].variant_load);
+    }
+  }
+
+  static void add_counts(const std::vector<std::int64_t>& more, std::vector<std::int64_t>& counts) {
+    counts.resize(std::max(counts.size(), more.size()));
+    for (std::size_t i = 0; i < more.size(); ++i) counts[i] += more[i];
+  }
+
   // Routers are widened when they are loaded.
   std::int64_t bytes_per_element(Role role) const {
     return role == Role::kRouter || role == Role::kSharedRouter ? 4 : static_cast<std::int64_t>(c10::elementSize(parts_.load.dtype));
@@ -167,6 +259,7 @@ class EngineModel : public EngineMeasuredModel {
   MeasuredParts parts_;
   std::unique_ptr<Planned> dense_;
   std::vector<std::unique_ptr<Planned>> planned_;  // by variant
+  std::vector<VariantNumber> alive_;               // while some walk together: those that have not failed
 };
 
 }  // namespace

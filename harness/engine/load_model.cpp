@@ -37,6 +37,12 @@ class Loader {
     return finish_embedding();
   }
 
+  Model finish_head() {
+    if (model_.config.tied_embeddings) model_.output_head.weight = std::move(model_.embedding);
+    WINNOW_CHECK(model_.final_norm.defined() && model_.output_head.weight.defined());
+    return std::move(model_);
+  }
+
   Model finish_embedding() {
     WINNOW_CHECK(model_.embedding.defined());
     model_.rope_frequencies = rope_frequencies(model_.config.attention.rope, model_.config.attention.head_dim);
@@ -168,6 +174,15 @@ Model load_embedding(const ModelConfig& config, const std::vector<TensorSpec>& t
     if (spec.role == Role::kEmbedding) loader.load(spec);
   }
   return loader.finish_embedding();
+}
+
+Model load_head(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const LoadOptions& options) {
+  Loader loader(config, source, options);
+  const Role head = config.tied_embeddings ? Role::kEmbedding : Role::kOutputHead;
+  for (const TensorSpec& spec : tensors) {
+    if (spec.role == head || spec.role == Role::kFinalNorm) loader.load(spec);
+  }
+  return loader.finish_head();
 }
 
 }  // namespace winnow

@@ -68,6 +68,8 @@ Model load_model(const ModelConfig& config, const std::vector<TensorSpec>& tenso
 
 // For walking a model layer by layer: one layer's weights, and a Model with nothing but its embedding.
 LayerWeights load_layer(const ModelConfig& config, const std::vector<TensorSpec>& tensors, int layer, WeightSource& source, const LoadOptions& options);
+// … or with nothing but final norm and output head.
+Model load_head(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const LoadOptions& options);
 Model load_embedding(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source, const LoadOptions& options);
 
 }  // namespace winnow

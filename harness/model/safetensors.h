@@ -61,6 +61,9 @@ SafetensorsHeader read_safetensors_header(const MappedFile& file);
 // All tensors of a (small) file, copied. Throws Error(kInput) as read_safetensors_header, and for dtypes that torch has not.
 std::map<std::string, at::Tensor> read_tensors(const std::filesystem::path& path);
 
+// The same as views of the mapped file, which lives as long as they do: for what may be as large as a model. Never write to them.
+std::map<std::string, at::Tensor> map_tensors(const std::filesystem::path& path);
+
 // Writes a file whose tensors' dtypes and shapes are known beforehand and whose bytes come one tensor at a time, in any order.
 // Nothing appears at `path` unless commit() returned.
 class SafetensorsWriter {

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include <cstring>
+#include <memory>
 
 #include "harness/core/error.h"
 #include "harness/model/safetensors.h"
@@ -25,6 +26,19 @@ std::map<std::string, at::Tensor> read_tensors(const std::filesystem::path& path
     at::Tensor tensor = at::empty(entry.shape, type_of(entry, path));
     std::memcpy(tensor.mutable_data_ptr(), file.bytes().data() + entry.begin, entry.end - entry.begin);
     tensors.emplace(entry.name, std::move(tensor));
+  }
+  return tensors;
+}
+
+std::map<std::string, at::Tensor> map_tensors(const std::filesystem::path& path) {
+  const auto file = std::make_shared<const MappedFile>(path);
+  std::map<std::string, at::Tensor> tensors;
+  for (const SafetensorsEntry& entry : read_safetensors_header(*file).entries) {
+    const at::ScalarType type = type_of(entry, path);
+    void* bytes = const_cast<char*>(file->bytes().data() + entry.begin);
+    at::Tensor tensor = at::from_blob(bytes, entry.shape, [file](void*) {}, at::TensorOptions(type));
+    const bool is_aligned = entry.begin % c10::elementSize(type) == 0;  // files of other programs need not be
+    tensors.emplace(entry.name, is_aligned ? tensor : tensor.clone());
   }
   return tensors;
 }

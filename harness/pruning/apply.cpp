@@ -80,6 +80,9 @@ class PrunedWeights : public WeightSource {
     for (const int member : origins_[spec.layer][spec.expert].members) source_.release(before(spec.role, spec.layer, member));
   }
 
+  // Updated weights stay the plan's own; all else is the source's or made here.
+  bool gives_away() const override { return source_.gives_away() && plan_.weights.empty(); }
+
   std::uint64_t bytes_read() const override { return source_.bytes_read(); }
 
   const TensorSpec& origin(const TensorSpec& spec) const {

@@ -55,6 +55,11 @@ void LayerWalk::run(const std::function<Observer(std::size_t batch)>& observe) {
   }
 }
 
+void LayerWalk::leave() {
+  WINNOW_CHECK(!outputs_.empty());
+  model_.layers[layer_] = {};
+}
+
 void LayerWalk::reload(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source) {
   model_.layers[layer_] = {};
   model_.config.layers[layer_] = config.layers[layer_];

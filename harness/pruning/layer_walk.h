@@ -35,6 +35,9 @@ class LayerWalk {
   // Runs the layer as loaded over all its inputs. The outputs of the last run go into the next layer; inputs stay until then, so that a layer can run again.
   void run(const std::function<Observer(std::size_t batch)>& observe = {});
 
+  // Lets the weights of a layer that has run go before the next is entered; it cannot run again.
+  void leave();
+
   // Loads the layer anew from another source (the checkpoint with this layer pruned), with that source's config and tensors.
   void reload(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source);
 

@@ -34,7 +34,7 @@ PrunePlan read_plan(const std::filesystem::path& path) {
       throw input_error("{}: it speaks of masks, but {} is not there; keep both files together", path.string(), tensor_file(path).string());
     return plan;
   }
-  for (auto& [name, tensor] : read_tensors(tensor_file(path))) {
+  for (auto& [name, tensor] : map_tensors(tensor_file(path))) {
     if (name.starts_with(kMask)) {
       plan.mask_bits.emplace(name.substr(kMask.size()), std::move(tensor));
     } else if (name.starts_with(kWeight)) {

@@ -1,0 +1,18 @@
+#pragma once
+#include <string_view>
+
+#include "harness/api/measure.h"
+
+namespace winnow {
+
+// From /proc, now.
+MachineState machine_state();
+
+// Its parts, from the texts of /proc/stat (clock ticks of a hundredth of a second) and /proc/cpuinfo.
+struct CpuSeconds {
+  double busy = 0, stolen = 0;
+};
+CpuSeconds read_cpu_seconds(std::string_view proc_stat, double ticks_per_second);
+double read_clock_mhz(std::string_view proc_cpuinfo);
+
+}  // namespace winnow

@@ -97,13 +97,14 @@ TEST_F(WalkTogether, GivesWhatTwoModelsGiveOneAfterTheOther) {
   const Model dense = load_model(config(), checkpoint_->tensors(), *checkpoint_, options);
   const Model pruned = load_model(variants[0].config, variants[0].tensors, *variants[0].weights, options);
   auto token = compared.at(0).begin();
+  double largest = 0;
   for (std::size_t s = 0; s < tokens_.sequences.size(); ++s) {
     const auto p = log_probabilities(dense, tokens_.sequences[s]), q = log_probabilities(pruned, tokens_.sequences[s]);
     for (std::size_t t = first_predicted_[s]; t < tokens_.sequences[s].size(); ++t, ++token) {
       double divergence = 0;
       for (std::size_t i = 0; i < p[t - 1].size(); ++i) divergence += std::exp(p[t - 1][i]) * (p[t - 1][i] - q[t - 1][i]);
       EXPECT_NEAR(token->divergence, divergence, 1e-6);
-      EXPECT_GT(token->divergence, 1e-6);
+      largest = std::max(largest, token->divergence);
       EXPECT_NEAR(token->dense_log_probability, p[t - 1][tokens_.sequences[s][t]], 1e-5);
       EXPECT_NEAR(token->variant_log_probability, q[t - 1][tokens_.sequences[s][t]], 1e-5);
       const bool same = std::ranges::max_element(p[t - 1]) - p[t - 1].begin() == std::ranges::max_element(q[t - 1]) - q[t - 1].begin();
@@ -111,6 +112,7 @@ TEST_F(WalkTogether, GivesWhatTwoModelsGiveOneAfterTheOther) {
     }
   }
   EXPECT_EQ(token, compared.at(0).end());
+  EXPECT_GT(largest, 0.1);
 }
 
 TEST_F(WalkTogether, AModelDivergesFromItselfByExactlyNothing) {
@@ -140,7 +142,8 @@ TEST_F(WalkTogether, SeveralVariantsAreEachWhatTheyAreAlone) {
   ASSERT_EQ(alone.at(0).size(), together.at(1).size());
   for (std::size_t i = 0; i < alone.at(0).size(); ++i) EXPECT_EQ(alone.at(0)[i].divergence, together.at(1)[i].divergence);
   const Compared packed = compare(walk(first, 100));
-  for (std::size_t i = 0; i < alone.at(0).size(); ++i) EXPECT_NEAR(alone.at(0)[i].divergence, packed.at(0)[i].divergence, 1e-6);
+  for (std::size_t i = 0; i < alone.at(0).size(); ++i)
+    EXPECT_NEAR(alone.at(0)[i].divergence, packed.at(0)[i].divergence, 2e-5);  // sums of logits near 30 in another order
 }
 
 // Weights of one tensor that are not numbers.

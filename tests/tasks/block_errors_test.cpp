@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <random>
 
+#include "harness/core/python_random.h"
 #include "harness/core/statistics.h"
 
 namespace winnow {
@@ -50,14 +52,14 @@ Text alike_within_windows(std::size_t windows) {
   return text;
 }
 
-// The same statistics over drawn windows, the long way.
-std::vector<double> bootstrap(const Text& text, const std::function<double(std::vector<double>&)>& statistic) {
-  std::mt19937 random(5);
+// The same statistics over drawn windows, the long way: samples are put together and sorted.
+std::vector<double> bootstrap(const Text& text, int replicates, const std::function<double(std::vector<double>&)>& statistic) {
+  PythonRandom random(3);
   std::vector<double> results;
-  for (int replicate = 0; replicate < 400; ++replicate) {
+  for (int replicate = 0; replicate < replicates; ++replicate) {
     std::vector<double> sample;
     for (std::size_t draw = 0; draw < text.lengths.size(); ++draw) {
-      const std::size_t window = random() % text.lengths.size();
+      const std::size_t window = random.below(text.lengths.size());
       std::int64_t first = 0;
       for (std::size_t w = 0; w < window; ++w) first += text.lengths[w];
       sample.insert(sample.end(), text.values.begin() + first, text.values.begin() + first + text.lengths[window]);
@@ -72,19 +74,19 @@ double deviation(const std::vector<double>& values) { return mean_standard_error
 TEST(BlockErrors, OfAMeanIsWhatABootstrapOfTheWindowsGives) {
   const Text text = alike_within_windows(60);
   const double formula = block_error_of_mean(text.sums, text.lengths);
-  EXPECT_NEAR(formula, deviation(bootstrap(text, [](std::vector<double>& sample) { return mean(sample); })), 0.1 * formula);
+  EXPECT_NEAR(formula, deviation(bootstrap(text, 1000, [](std::vector<double>& sample) { return mean(sample); })), 0.1 * formula);
   EXPECT_GT(formula, 3 * mean_standard_error(text.values));  // as if tokens were independent
 }
 
 TEST(BlockErrors, OfQuantilesAreWhatABootstrapTheLongWayGives) {
   const Text text = alike_within_windows(60);
   const std::vector<double> probabilities{0, 0.5, 0.9, 1};
-  const std::vector<double> errors = bootstrap_quantile_errors(text.values, text.lengths, probabilities, 2000, 3);
+  const std::vector<double> errors = bootstrap_quantile_errors(text.values, text.lengths, probabilities, 100, 3);  // the same draws
   for (std::size_t i = 0; i < probabilities.size(); ++i) {
-    const double other = deviation(bootstrap(text, [&](std::vector<double>& sample) { return quantile(sample, probabilities[i]); }));
-    EXPECT_NEAR(errors[i], other, 0.15 * other) << probabilities[i];
+    EXPECT_NEAR(errors[i], deviation(bootstrap(text, 100, [&](std::vector<double>& sample) { return quantile(sample, probabilities[i]); })), 1e-12)
+        << probabilities[i];
   }
-  EXPECT_EQ(errors, bootstrap_quantile_errors(text.values, text.lengths, probabilities, 2000, 3));
+  EXPECT_EQ(errors, bootstrap_quantile_errors(text.values, text.lengths, probabilities, 100, 3));
 }
 
 TEST(BlockErrors, OfEqualValuesAreNothing) {

@@ -7,7 +7,6 @@ namespace winnow {
 
 RequestEncoder::RequestEncoder(const Tokenizer* tokenizer, const AnswerSettings& settings, std::int64_t own_max_length, std::int64_t vocabulary)
     : max_length_(settings.max_length ? *settings.max_length : own_max_length), vocabulary_(vocabulary) {
-  if (settings.profile != "lmeval-head") throw unsupported_error("profile '{}' is not done yet; there is: lmeval-head", settings.profile);
   if (max_length_ < 1) throw input_error("max_length is {}, expected at least 1", max_length_);
   if (tokenizer != nullptr) encoder_.emplace(*tokenizer, settings.add_bos, settings.profile);
 }

@@ -34,7 +34,7 @@ double metric_of(const TrialEnd& end, const std::string& name) {
 
 TEST(RunUntil, TheUnprunedModelIsAskedEverythingAndTheVariantUntilItIsKnown) {
   UntilBench bench(letters_sweep(kUntil));
-  EXPECT_EQ(bench.run().ran, 2u);
+  EXPECT_EQ(bench.run().ran, 2u) << bench.log.trials.back().end->reason;
   ASSERT_EQ(bench.log.trials.size(), 2u);
   EXPECT_EQ(bench.log.trials[0].answers.size(), 3000u);
   const auto& variant = bench.log.trials[1];

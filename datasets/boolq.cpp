@@ -21,7 +21,8 @@ class BoolQ : public Dataset {
   std::vector<OrderedJson> rows(const std::string& split, const std::string& subset, const std::vector<std::string>& contents) const override {
     return read_jsonl(files(split, subset).front().path, contents.at(0), [](const JsonLine& line) {
       OrderedJson row;
-      const std::string label = line.text("label");
+      // A boolean in SuperGLUE's files, its name in some copies.
+      const std::string label = line.at("label").is_boolean() ? line.at("label").dump() : line.text("label");
       if (label != "true" && label != "false") throw input_error("{}: \"label\" is '{}'; expected \"true\" or \"false\"", line.place().text(), shown(label));
       row["question"] = line.filled_text("question");
       row["passage"] = line.filled_text("passage");

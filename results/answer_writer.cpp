@@ -62,8 +62,10 @@ std::string AnswerWriter::save_prompt(const std::string& prompt) {
   return digest;
 }
 
-std::int64_t AnswerWriter::save_arguments(const std::vector<std::string>& arguments) {
-  const std::string text = strings_to_json(arguments);
+std::int64_t AnswerWriter::save_arguments(const RecordedAnswer& recorded) {
+  std::vector<std::string> prompts;
+  for (const std::string& context : recorded.contexts) prompts.push_back(save_prompt(context));
+  const std::string text = prompts.empty() ? strings_to_json(recorded.arguments) : string_pairs_to_json(prompts, recorded.arguments);
   const std::string digest = sha256_hex(text);
   start(find_arguments_);
   find_arguments_.bind(1, digest);
@@ -79,7 +81,7 @@ void AnswerWriter::write(std::int64_t trial_id, const RecordedAnswer& recorded) 
   WINNOW_CHECK(!recorded.answers.empty());
   const std::int64_t example_id = save_example(recorded.example);
   const std::string prompt_digest = save_prompt(recorded.prompt);
-  const std::int64_t arguments_id = save_arguments(recorded.arguments);
+  const std::int64_t arguments_id = save_arguments(recorded);
   const std::string log_likelihoods = numbers_to_json(recorded.log_likelihoods);
   const std::string greedy = booleans_to_json(recorded.greedy);
   const bool was_generated = recorded.log_likelihoods.empty();

@@ -16,7 +16,7 @@ class AnswerWriter {
  private:
   std::int64_t save_example(const ExampleRecord& example);
   std::string save_prompt(const std::string& prompt);
-  std::int64_t save_arguments(const std::vector<std::string>& arguments);
+  std::int64_t save_arguments(const RecordedAnswer& recorded);
 
   SQLite::Statement find_example_, insert_example_, insert_prompt_, find_arguments_, insert_arguments_, insert_answer_;
   SQLite::Database* database_;

@@ -121,6 +121,16 @@ void add_costs(Leaderboard& board) {
   }
 }
 
+std::vector<std::string> ignored_settings(const Trial& trial) {
+  const Json by_model = trial.environment.is_object() ? trial.environment.value("generation_settings_ignored", Json::object()) : Json::object();
+  const Json of_model = by_model.is_object() ? by_model.value(trial.cell.model, Json::array()) : Json::array();
+  std::vector<std::string> settings;
+  for (const Json& setting : of_model) {
+    if (setting.is_string()) settings.push_back(setting);
+  }
+  return settings;
+}
+
 }  // namespace
 
 Leaderboard rank(std::vector<Trial> trials) {
@@ -153,6 +163,7 @@ Caveats caveats_of(const Trial& trial) {
       caveats.unverified_data = caveats.unverified_data || part["edition"].get<std::string>().find("unverified") != std::string::npos;
     }
   }
+  if (find_metric(trial, "replies_truncated") != nullptr) caveats.generation_settings_ignored = ignored_settings(trial);
   return caveats;
 }
 

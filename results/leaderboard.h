@@ -51,6 +51,7 @@ struct Caveats {
   std::int64_t ties = 0, prompts_truncated = 0, replies_truncated = 0;
   bool unverified_data = false;
   bool zeros_in_dense_kernels = false;  // weights were masked, and stored and multiplied all the same
+  std::vector<std::string> generation_settings_ignored = {};  // "repetition_penalty 1.05" of generation_config.json, where replies were generated
 };
 Caveats caveats_of(const Trial& trial);
 

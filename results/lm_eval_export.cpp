@@ -18,6 +18,15 @@ namespace fs = std::filesystem;
 
 std::string dump(const OrderedJson& value, int indent) { return value.dump(indent, ' ', /*ensure_ascii=*/false, OrderedJson::error_handler_t::replace); }
 
+// Names of tasks and groups that a trial fills in a results file.
+std::set<std::string> names_in(const Trial& trial) {
+  std::set<std::string> names = {trial.cell.task};
+  for (const Metric& metric : task_metrics(trial)) {
+    if (!metric.leaf.empty()) names.insert(metric.leaf);
+  }
+  return names;
+}
+
 // Trials that make one results file: one model under one variant, no task twice.
 struct ResultsFile {
   std::string model, variant;
@@ -25,8 +34,10 @@ struct ResultsFile {
   fs::path folder;
 
   bool takes(const Trial& trial) const {
-    return model == trial.cell.model && variant == trial.cell.variant &&
-           std::ranges::none_of(trials, [&](const StoredTrial* other) { return other->trial.cell.task == trial.cell.task; });
+    const std::set<std::string> names = names_in(trial);
+    return model == trial.cell.model && variant == trial.cell.variant && std::ranges::none_of(trials, [&](const StoredTrial* other) {
+             return std::ranges::any_of(names_in(other->trial), [&](const std::string& name) { return names.contains(name); });
+           });
   }
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "harness/core/digest.h"
@@ -11,6 +12,8 @@
 
 namespace winnow {
 namespace {
+
+constexpr std::string_view kDocuments = "documents";  // metric of a leaf: how many there are without the limit
 
 OrderedJson arguments_json(const RecordedAnswer& recorded, const Json& settings) {
   OrderedJson arguments = OrderedJson::object();
@@ -21,7 +24,9 @@ OrderedJson arguments_json(const RecordedAnswer& recorded, const Json& settings)
   } else if (recorded.arguments.empty()) {  // a rolling log-likelihood has the text alone
     arguments["gen_args_0"] = {{"arg_0", recorded.prompt}};
   } else {
-    for (std::size_t i = 0; i < recorded.arguments.size(); ++i) arguments[fmt::format("gen_args_{}", i)] = {{"arg_0", recorded.prompt}, {"arg_1", recorded.arguments[i]}};
+    for (std::size_t i = 0; i < recorded.arguments.size(); ++i) {
+      arguments[fmt::format("gen_args_{}", i)] = {{"arg_0", recorded.contexts.empty() ? recorded.prompt : recorded.contexts.at(i)}, {"arg_1", recorded.arguments[i]}};
+    }
   }
   return arguments;
 }
@@ -111,11 +116,22 @@ void add_entries(TrialResults& out, std::span<const Metric> metrics, std::span<c
   }
 }
 
-// A run that used its limit up does not know how many documents there were.
-OrderedJson original_count(const LeafSamples& leaf, const Json& settings) {
+// Under a limit the documents there are were recorded beside the scores; stores written before that do not know.
+OrderedJson original_count(const Trial& trial, const LeafSamples& leaf, const Json& settings) {
+  const auto recorded = std::ranges::find_if(trial.metrics, [&](const Metric& metric) { return metric.name == kDocuments && metric.leaf == leaf.leaf; });
+  if (recorded != trial.metrics.end()) return static_cast<std::int64_t>(recorded->value);
   const bool has_limit = settings.contains("limit") && settings["limit"].is_number_integer();
   if (has_limit && leaf.documents >= settings["limit"].get<std::int64_t>()) return nullptr;
   return leaf.documents;
+}
+
+// lm-eval's version of a group or of a task that is part of another; a trial has that of its own task alone.
+OrderedJson version_of(const std::string& name, const Json& task) {
+  static const std::map<std::string, int, std::less<>> kVersions = {
+      {"mmlu", 2}, {"mmlu_stem", 2}, {"mmlu_other", 2}, {"mmlu_social_sciences", 2}, {"mmlu_humanities", 2}, {"boolq", 2},
+  };
+  const auto known = kVersions.find(name);
+  return known == kVersions.end() ? OrderedJson(task.value("version", Json(nullptr))) : OrderedJson(known->second);
 }
 
 OrderedJson config_json(const std::string& name, const Json& task, const Json& settings) {
@@ -129,8 +145,9 @@ OrderedJson config_json(const std::string& name, const Json& task, const Json& s
 }  // namespace
 
 std::vector<Metric> task_metrics(const Trial& trial) {
-  constexpr std::array<std::string_view, 5> kMeasuredUnits{"bytes", "tokens", "tokens/s", "seconds", "experts"};
-  constexpr std::array<std::string_view, 5> kMeasuredNames{"ties", "prompts_truncated", "replies_truncated", "experts_kept", "realised_sparsity"};
+  constexpr std::array<std::string_view, 8> kMeasuredUnits{"bytes", "tokens", "tokens/s", "seconds", "experts", "parameters", "matrices", "examples"};
+  // Shares that are no scores.
+  constexpr std::array<std::string_view, 4> kMeasuredNames{"expert_sparsity", "realised_expert_sparsity", "realised_sparsity", "expert_evaluations_skipped"};
   std::vector<Metric> metrics;
   std::ranges::copy_if(trial.metrics, std::back_inserter(metrics), [&](const Metric& metric) {
     return std::ranges::find(kMeasuredUnits, metric.unit) == kMeasuredUnits.end() && std::ranges::find(kMeasuredNames, metric.name) == kMeasuredNames.end();
@@ -177,11 +194,11 @@ TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leav
   }
   add_entries(out, metrics, leaves, root, Level::kLeaves);  // leaves first, as lm-eval has them
   add_entries(out, metrics, leaves, root, Level::kGroups);
-  for (const auto& [name, entry] : out.results.items()) out.versions[name] = task.value("version", Json(nullptr));
+  for (const auto& [name, entry] : out.results.items()) out.versions[name] = version_of(name, task);
   for (const LeafSamples& leaf : leaves) {
     out.configs[leaf.leaf] = config_json(leaf.leaf, task, settings);
     out.shots[leaf.leaf] = settings.value("shots", Json(nullptr));
-    out.sample_counts[leaf.leaf] = {{"original", original_count(leaf, settings)}, {"effective", leaf.documents}};
+    out.sample_counts[leaf.leaf] = {{"original", original_count(trial, leaf, settings)}, {"effective", leaf.documents}};
     out.task_hashes[leaf.leaf] = leaf.task_hash;
   }
   return out;

@@ -68,6 +68,10 @@ std::string caveat_marks(const Trial& trial, Notes& notes) {
   std::string marks;
   if (!found.empty()) marks += notes.mark(where + fmt::format("{}", fmt::join(found, "; ")));
   if (caveats.zeros_in_dense_kernels) marks += notes.mark("zeros in dense kernels: the masked weights are neither smaller in memory nor faster");
+  for (const std::string& setting : caveats.generation_settings_ignored) {
+    marks += notes.mark(fmt::format("{}: generation_config.json sets {}, which transformers applies to replies and this engine does not",
+                                    markdown_text(trial.cell.model), markdown_text(setting)));
+  }
   if (caveats.unverified_data) marks += notes.mark("on unverified data: the files are not the published ones");
   return marks;
 }

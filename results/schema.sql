@@ -201,7 +201,7 @@ INSERT OR REPLACE INTO metadata(table_name, column_name, description) VALUES
 ('prompts', 'text_bytes', 'The exact bytes where the text holds NUL or is not UTF-8; NULL otherwise'),
 ('arguments', '', 'What was asked of a context, stored once for all cells'),
 ('arguments', 'sha256', 'SHA-256 of arguments_json'),
-('arguments', 'arguments_json', 'Continuations that were scored, or stop strings of a generation'),
+('arguments', 'arguments_json', 'Continuations that were scored, or stop strings of a generation; pairs of prompts.sha256 and continuation where each has a context of its own'),
 ('answers', '', 'What came back for one question under one filter'),
 ('answers', 'trial_id', 'The trial'),
 ('answers', 'example_id', 'The question'),

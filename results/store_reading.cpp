@@ -76,7 +76,20 @@ constexpr const char* kSelectAnswer =
     "LEFT JOIN answers AS first ON first.trial_id = answers.trial_id AND first.example_id = answers.example_id AND first.raw_reply IS NOT NULL "
     "WHERE answers.id = ?";
 
-RecordedAnswer read_answer(SQLite::Statement& row) {
+// Continuations or stop strings; with contexts of their own each is a pair, the context by its digest.
+void read_arguments(SQLite::Database& database, const std::string& text, RecordedAnswer& recorded) {
+  const auto pairs = string_pairs_from_json(text);
+  if (pairs.empty()) recorded.arguments = strings_from_json(text);
+  SQLite::Statement find(database, "SELECT text, text_bytes FROM prompts WHERE sha256 = ?");
+  for (const auto& [prompt_sha256, argument] : pairs) {
+    find.reset();
+    find.bind(1, prompt_sha256);
+    recorded.contexts.push_back(find.executeStep() ? exact_text(find, 0) : "");
+    recorded.arguments.push_back(argument);
+  }
+}
+
+RecordedAnswer read_answer(SQLite::Database& database, SQLite::Statement& row) {
   RecordedAnswer recorded;
   recorded.example.leaf = row.getColumn(0).getString();
   recorded.example.data_sha256 = row.getColumn(1).getString();
@@ -86,7 +99,7 @@ RecordedAnswer read_answer(SQLite::Statement& row) {
   recorded.example.target = row.getColumn(5).getString();
   if (!row.getColumn(6).isNull()) recorded.example.gold = row.getColumn(6).getInt64();
   recorded.prompt = exact_text(row, 7);
-  recorded.arguments = strings_from_json(row.getColumn(9).getString());
+  read_arguments(database, row.getColumn(9).getString(), recorded);
   if (!row.getColumn(10).isNull()) recorded.raw_reply = exact_text(row, 10);
   recorded.log_likelihoods = numbers_from_json(row.getColumn(12).getString());
   recorded.greedy = booleans_from_json(row.getColumn(13).getString());
@@ -129,7 +142,7 @@ void Store::for_each_answer(std::int64_t trial_id, const std::function<void(cons
       find.reset();
       find.bind(1, id);
       find.executeStep();
-      visit(read_answer(find));
+      visit(read_answer(database, find));
     }
   });
 }

@@ -59,6 +59,19 @@ std::vector<bool> booleans_from_json(const std::string& text) { return parse_col
 std::string strings_to_json(const std::vector<std::string>& strings) { return canonical_json(Json(strings)); }
 std::vector<std::string> strings_from_json(const std::string& text) { return parse_column(text).get<std::vector<std::string>>(); }
 
+std::string string_pairs_to_json(const std::vector<std::string>& firsts, const std::vector<std::string>& seconds) {
+  WINNOW_CHECK(firsts.size() == seconds.size());
+  Json list = Json::array();
+  for (std::size_t i = 0; i < firsts.size(); ++i) list.push_back({firsts[i], seconds[i]});
+  return canonical_json(list);
+}
+
+std::vector<std::pair<std::string, std::string>> string_pairs_from_json(const std::string& text) {
+  const Json list = parse_column(text);
+  if (list.empty() || !list.front().is_array()) return {};
+  return list.get<std::vector<std::pair<std::string, std::string>>>();
+}
+
 const char* status_name(TrialStatus status) {
   switch (status) {
     case TrialStatus::kRunning: return "running";

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "harness/core/trial.h"
@@ -19,6 +20,9 @@ std::string booleans_to_json(const std::vector<bool>& booleans);
 std::vector<bool> booleans_from_json(const std::string& text);
 std::string strings_to_json(const std::vector<std::string>& strings);
 std::vector<std::string> strings_from_json(const std::string& text);
+// [[first, second], …] of two lists of one length; `string_pairs_from_json` gives nothing for a list of strings.
+std::string string_pairs_to_json(const std::vector<std::string>& firsts, const std::vector<std::string>& seconds);
+std::vector<std::pair<std::string, std::string>> string_pairs_from_json(const std::string& text);
 
 const char* status_name(TrialStatus status);
 TrialStatus status_from_name(const std::string& name);

@@ -10,7 +10,8 @@ ChoiceQuestion read(const ChoiceDocument& document) {
           .gold = document.integer("label")};
 }
 
-const ChoiceForm kForm{.name = "boolq", .split = "val", .pool_split = "val", .draw = ChoiceForm::Draw::kOneMore, .read = read};
+const ChoiceForm kForm{
+    .name = "boolq", .split = "val", .pool_split = "val", .draw = ChoiceForm::Draw::kOneMore, .old_order = ChoiceForm::OldOrder::kReversed, .read = read};
 
 const Registration<Task> kRegistration{{.name = kForm.name,
                                         .version = 2,

@@ -39,14 +39,18 @@ class LuAverage : public Task {
     };
     std::vector<Part> parts;
     std::size_t count = 0;
+    std::map<std::string, std::int64_t> documents;
     for (const Member& member : members_) {
       parts.push_back({count, member.task->examples(inputs)});
       count += parts.back().list.count;
+      documents.insert(parts.back().list.documents.begin(), parts.back().list.documents.end());
     }
-    return {count, [parts = std::move(parts)](std::size_t index) {
+    return {count,
+            [parts = std::move(parts)](std::size_t index) {
               const auto after = std::upper_bound(parts.begin(), parts.end(), index, [](std::size_t i, const Part& part) { return i < part.first; });
               return std::prev(after)->list.make(index - std::prev(after)->first);
-            }};
+            },
+            documents};
   }
 
   std::vector<Answer> grade(const Example& example, std::span<const Response> responses) const override {
@@ -94,7 +98,7 @@ const Registration<Task> kRegistration{
     {.name = "lu_average",
      .version = 1,
      .summary = "Lu et al.'s average: the unweighted mean acc of ARC, BoolQ, HellaSwag, MMLU, OpenBookQA, RTE and WinoGrande, 0 shots",
-     .settings = with_common_settings({.shots = 0, .split = ""}, {}),
+     .settings = with_common_settings({.shots = 0, .split = "", .profiles = {kProfileHead, kProfile0491, kProfile2023December}}, {}),
      .make = [](const Params& params) -> std::unique_ptr<Task> { return std::make_unique<LuAverage>(params); }}};
 
 }  // namespace

@@ -47,6 +47,7 @@ class Mmlu : public Task {
   ExampleList examples(const TaskInputs& inputs) const override {
     std::vector<Subject> subjects;
     std::size_t count = 0;
+    std::map<std::string, std::int64_t> documents;
     for (const std::string& name : subjects_) {
       Subject subject{.name = name, .first = count};
       subject.rows = &inputs.datasets->read({settings_.dataset, settings_.split, name});
@@ -59,12 +60,15 @@ class Mmlu : public Task {
         }
       }
       count += settings_.limited(subject.rows->rows.size());
+      documents[leaf(name)] = std::ssize(subject.rows->rows);
       subjects.push_back(std::move(subject));
     }
-    return {count, [this, subjects = std::move(subjects)](std::size_t index) {
+    return {count,
+            [this, subjects = std::move(subjects)](std::size_t index) {
               const auto after = std::upper_bound(subjects.begin(), subjects.end(), index, [](std::size_t i, const Subject& s) { return i < s.first; });
               return example(*std::prev(after), index - std::prev(after)->first);
-            }};
+            },
+            documents};
   }
 
   std::vector<Answer> grade(const Example& example, std::span<const Response> responses) const override {
@@ -152,7 +156,7 @@ const Registration<Task> kRegistration{
     {.name = "mmlu",
      .version = 1,
      .summary = "MMLU's four-choice questions in 57 subjects and four groups, 0 shots (acc)",
-     .settings = with_common_settings({.shots = 0, .split = "test", .dataset = "mmlu"},
+     .settings = with_common_settings({.shots = 0, .split = "test", .dataset = "mmlu", .profiles = {kProfileHead, kProfile0491, kProfile2023December}},
                                       {{.name = "subjects",
                                         .types = {SettingType::kStringList},
                                         .summary = "subjects, or groups of them (stem, other, social_sciences, humanities); all unless given"}}),

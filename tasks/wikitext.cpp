@@ -35,7 +35,8 @@ class Wikitext : public Task {
               example.record = record_of("wikitext", rows, index, OrderedJson{{"page", page}}, detokenise(page));
               example.requests.push_back(RollingRequest{example.record.target});
               return example;
-            }};
+            },
+            {{"wikitext", std::ssize(*pages)}}};
   }
 
   std::vector<Answer> grade(const Example& example, std::span<const Response> responses) const override {

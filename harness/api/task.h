@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,6 +26,7 @@ struct Example {
 struct ExampleList {
   std::size_t count = 0;
   std::function<Example(std::size_t index)> make;
+  std::map<std::string, std::int64_t> documents = {};  // by leaf: how many there are without the limit; recorded where a limit is set
 };
 
 // What a task may read while it makes examples.

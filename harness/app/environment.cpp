@@ -7,6 +7,7 @@
 #include "harness/app/commands.h"
 #include "harness/core/error.h"
 #include "harness/engine/cuda.h"
+#include "harness/model/checkpoint.h"
 #include "harness/sweep/surroundings.h"
 
 namespace winnow {
@@ -30,6 +31,17 @@ Json seeds_of(const Sweep& sweep) {
   return seeds;
 }
 
+// By model: what its generation_config.json asks for in greedy decoding too, and the engine does not do.
+Json ignored_settings_of(const Sweep& sweep) {
+  Json ignored = Json::object();
+  for (const ModelSpec& model : sweep.models) {
+    if (model.path.empty()) continue;
+    const std::vector<std::string> settings = read_model_config(find_model_folder(model.path)).generation_settings_ignored;
+    if (!settings.empty()) ignored[model.name] = settings;
+  }
+  return ignored;
+}
+
 std::string cuda_text() {
   try {
     return fmt::format("cuda:{}", open_cuda().index());
@@ -49,6 +61,7 @@ Json environment_of(const Sweep& sweep, int threads, const std::vector<std::stri
           {"device", sweep.device},
           {"token_budget", sweep.token_budget},
           {"seeds", seeds_of(sweep)},
+          {"generation_settings_ignored", ignored_settings_of(sweep)},
           {"command_line", command_line}};
 }
 

@@ -62,6 +62,7 @@ struct RecordedAnswer {
   std::vector<double> log_likelihoods;
   std::vector<bool> greedy;
   std::vector<Answer> answers;  // one per filter
+  std::vector<std::string> contexts = {};  // of every argument, where choices have contexts of their own (WinoGrande); empty where `prompt` is that of all
 };
 
 // What aggregate() reads: an answer without its texts.

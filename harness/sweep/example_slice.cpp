@@ -1,5 +1,7 @@
 #include "harness/sweep/example_slice.h"
 
+#include <algorithm>
+
 namespace winnow {
 namespace {
 
@@ -61,6 +63,13 @@ std::vector<std::string> arguments_of(std::span<const Request> requests) {
     if (const auto* tokens = std::get_if<TokensRequest>(&request)) arguments.push_back(joined_ids(tokens->continuation));
   }
   return arguments;
+}
+
+std::vector<std::string> contexts_of(std::span<const Request> requests) {
+  std::vector<std::string> contexts;
+  for (const Request& request : requests) contexts.push_back(prompt_of(request));
+  const bool is_shared = std::ranges::all_of(contexts, [&](const std::string& context) { return context == contexts.front(); });
+  return is_shared ? std::vector<std::string>() : contexts;
 }
 
 }  // namespace winnow

@@ -37,5 +37,6 @@ class ExampleSlicer {
 // What is asked, as records show it.
 std::string prompt_of(const Request& request);
 std::vector<std::string> arguments_of(std::span<const Request> requests);  // continuations, or the stop strings
+std::vector<std::string> contexts_of(std::span<const Request> requests);   // of each, where they are not all the first's; else empty
 
 }  // namespace winnow

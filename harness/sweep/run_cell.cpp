@@ -53,6 +53,7 @@ class CellRunner {
     TaskInputs inputs{.datasets = &run_.datasets, .encode = {}, .bos_id = run_.opened.bos_id};
     inputs.encode = [this](std::string_view text) { return model_.encode(text, LanguageModel::Special::kAdd); };
     const ExampleList examples = task_->examples(inputs);
+    if (spec_.settings.contains("limit")) documents_ = examples.documents;
     run_.progress.examples_total = examples.count;
     run_.progress.examples_done = run_.trial.answered.size();
     if (!run_.trial.answered.empty()) scored_ = run_.log.answers(run_.trial.id);
@@ -107,6 +108,7 @@ class CellRunner {
         recorded.greedy.push_back(responses[i].is_greedy);
       }
     }
+    recorded.contexts = contexts_of(example.requests);
     recorded.answers = task_->grade(example, responses);
     for (const Answer& answer : recorded.answers) scored_.push_back({recorded.example.leaf, recorded.example.doc_id, answer.filter, answer.values});
     unsaved_.push_back(std::move(recorded));
@@ -163,6 +165,13 @@ class CellRunner {
     measure();
     report();
     end.seconds = spent_.seconds;
+    for (const auto& [leaf, count] : documents_) {
+      Metric& documents = end.metrics.emplace_back();
+      documents.name = "documents";
+      documents.unit = "examples";
+      documents.value = static_cast<double>(documents.count = count);
+      documents.leaf = leaf;
+    }
     const std::vector<Metric> measured = spent_.metrics();
     end.metrics.insert(end.metrics.end(), run_.opened.metrics.begin(), run_.opened.metrics.end());
     end.metrics.insert(end.metrics.end(), measured.begin(), measured.end());
@@ -173,6 +182,7 @@ class CellRunner {
   LanguageModel& model_;
   const TaskSpec& spec_;
   std::unique_ptr<Task> task_;
+  std::map<std::string, std::int64_t> documents_;  // of each leaf, under a limit
   Spent spent_;
   WorkCounters counted_;
   std::vector<RecordedAnswer> unsaved_;

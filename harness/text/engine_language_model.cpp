@@ -21,11 +21,10 @@ class EngineLanguageModel : public LanguageModel {
   }
 
   void answer(std::span<const Request> requests, const AnswerSettings& settings, const OnResponse& on_response) override {
-    if (settings.profile != "lmeval-head") throw unsupported_error("profile '{}' is not done yet; there is: lmeval-head", settings.profile);
     const std::int64_t max_length = settings.max_length ? *settings.max_length : model_.config.max_positions > 0 ? model_.config.max_positions : kDefaultMaxLength;
     if (max_length < 1) throw input_error("max_length is {}, expected at least 1", max_length);
     std::optional<PromptEncoder> encoder;
-    if (tokenizer_) encoder.emplace(*tokenizer_, settings.add_bos);
+    if (tokenizer_) encoder.emplace(*tokenizer_, settings.add_bos, settings.profile);
 
     Continue going_on = answer_scores({requests, max_length, encoder ? &*encoder : nullptr}, on_response);
     if (going_on == Continue::kYes) answer_generations({requests, max_length, encoder ? &*encoder : nullptr}, on_response);

@@ -1,14 +1,27 @@
 #include "harness/text/windows.h"
 
 #include <algorithm>
+#include <array>
 
 #include "harness/core/error.h"
 #include "harness/core/unicode.h"
 
 namespace winnow {
+namespace {
 
-PromptEncoder::PromptEncoder(const Tokenizer& tokenizer, std::optional<bool> add_bos) : tokenizer_(tokenizer), add_bos_(add_bos) {
-  prefix_ = tokenizer.bos_id() ? tokenizer.bos_id() : tokenizer.eos_id();
+constexpr std::string_view kHead = "lmeval-head";
+constexpr std::array kProfiles = {kHead, std::string_view("lmeval-0.4.9.1"), std::string_view("lmeval-2023-12"), std::string_view("lmeval-2023-07")};
+
+}  // namespace
+
+PromptEncoder::PromptEncoder(const Tokenizer& tokenizer, std::optional<bool> add_bos, std::string_view profile)
+    : tokenizer_(tokenizer), add_bos_(add_bos), finds_prefix_in_text_(profile == kHead) {
+  if (std::find(kProfiles.begin(), kProfiles.end(), profile) == kProfiles.end()) {
+    throw unsupported_error("there is no profile '{}'; there are: {}", profile, fmt::join(kProfiles, ", "));
+  }
+  if (profile != kHead) add_bos_ = add_bos.value_or(false);
+  const bool begins_with_eos = profile.starts_with("lmeval-2023");
+  prefix_ = tokenizer.bos_id() && !begins_with_eos ? tokenizer.bos_id() : tokenizer.eos_id();
   if (prefix_) prefix_text_ = tokenizer.decode({*prefix_}, Tokenizer::SpecialText::kKeep);
 }
 
@@ -36,7 +49,7 @@ TokenPair encode_pair(const PromptEncoder& encoder, std::string_view context, st
   if (context.empty()) {
     TokenIds ids = encoder.encode_plain(continuation);
     const std::int32_t prefix = encoder.prefix_token();
-    if (!ids.empty() && ids.front() == prefix) ids.erase(ids.begin());
+    if (encoder.finds_prefix_in_text() && !ids.empty() && ids.front() == prefix) ids.erase(ids.begin());
     return {{prefix}, std::move(ids)};
   }
   const TextPair pair = move_trailing_space(context, continuation);

@@ -17,18 +17,23 @@ using TokenIds = std::vector<std::int32_t>;
 
 // Encodes with that harness's rule for special tokens: none in front of a text that already begins with the prefix token's text; else as
 // `add_bos` says (true: a BOS even if the tokenizer would add none); else the tokenizer's own rule.
+// Older revisions, named by their profile: no BOS unless `add_bos` is true, and in 2023 EOS as the prefix token.
 class PromptEncoder {
  public:
-  PromptEncoder(const Tokenizer& tokenizer, std::optional<bool> add_bos);
+  // Throws Error(kUnsupported) for a profile it does not know.
+  PromptEncoder(const Tokenizer& tokenizer, std::optional<bool> add_bos, std::string_view profile = "lmeval-head");
   TokenIds encode(std::string_view text) const;
   TokenIds encode_plain(std::string_view text) const;  // no special tokens
   std::int32_t prefix_token() const;                   // BOS, else EOS. Throws Error(kUnsupported) where there is neither
+  // Whether a continuation after an empty context that itself begins with the prefix token gets no second one.
+  bool finds_prefix_in_text() const { return finds_prefix_in_text_; }
 
  private:
   const Tokenizer& tokenizer_;
   std::optional<bool> add_bos_;
   std::optional<std::int32_t> prefix_;
   std::string prefix_text_;
+  bool finds_prefix_in_text_;
 };
 
 // Python's rstrip splits the context; its trailing white space belongs to the continuation.

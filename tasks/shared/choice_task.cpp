@@ -1,6 +1,7 @@
 #include "tasks/shared/choice_task.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "harness/api/named_file.h"
@@ -27,19 +28,26 @@ class ChoiceTask : public Task {
 
   ExampleList examples(const TaskInputs& inputs) const override {
     const DatasetRows& rows = inputs.datasets->read({settings_.dataset, settings_.split});
+    const DatasetRows* pool = settings_.shots > 0 ? &inputs.datasets->read({settings_.dataset, pool_split()}) : nullptr;
     const std::size_t count = settings_.limited(rows.rows.size());
-    if (settings_.shots == 0) return {count, [this, &rows](std::size_t index) { return example(rows, index, {}, {}); }};
-    const DatasetRows& pool = inputs.datasets->read({settings_.dataset, pool_split()});
-    const ShotPool shots{&pool.rows, fmt::format("{} {}", settings_.dataset, shots_file_.value_or(form_.pool_split)),
-                         form_.draw == ChoiceForm::Draw::kOneMore || pool_split() == settings_.split};
-    return {count, [this, &rows, &pool, draws = draw_shots(shots, rows.rows, count, settings_.shots, settings_.seed)](std::size_t index) {
-              return example(rows, index, draws.at(index), solved(pool, draws.at(index)));
-            }};
+    return {count,
+            [this, &rows, pool, draws = draw(rows.rows, count, pool)](std::size_t index) {
+              return example(rows, draws.documents.at(index), draws.shots.at(index), pool);
+            },
+            {{form_.name, std::ssize(rows.rows)}}};
   }
 
   std::vector<Answer> grade(const Example& example, std::span<const Response> responses) const override {
-    Answer answer = grade_choices(example.record.gold.value(), responses);
-    if (form_.norm == ChoiceForm::Norm::kCodePoints) answer.values["acc_norm"] = acc_norm(example.record.gold.value(), example.requests, responses);
+    std::vector<Request> requests(example.requests);
+    std::vector<Response> listed(responses.begin(), responses.end());
+    std::int64_t gold = example.record.gold.value();
+    if (is_reversed()) {  // the last of equals is the first as listed
+      std::ranges::reverse(requests);
+      std::ranges::reverse(listed);
+      gold = std::ssize(listed) - 1 - gold;
+    }
+    Answer answer = grade_choices(gold, listed);
+    if (form_.norm == ChoiceForm::Norm::kCodePoints) answer.values["acc_norm"] = acc_norm(gold, requests, listed);
     return {answer};
   }
 
@@ -55,6 +63,21 @@ class ChoiceTask : public Task {
  private:
   std::string pool_split() const { return shots_file_ ? split_of_file(*shots_file_) : form_.pool_split; }
 
+  bool is_reversed() const { return settings_.profile == kProfile2023July && form_.old_order == ChoiceForm::OldOrder::kReversed; }
+
+  // Rows to evaluate in order, with the shots of each.
+  ShuffledDraws draw(const std::vector<OrderedJson>& rows, std::size_t count, const DatasetRows* pool) const {
+    const std::string pool_name = fmt::format("{} {}", settings_.dataset, shots_file_.value_or(form_.pool_split));
+    if (settings_.profile == kProfile2023July) return shuffle_and_draw(rows.size(), count, pool == nullptr ? 0 : pool->rows.size(), pool_name, settings_.shots);
+    ShuffledDraws draws{std::vector<std::size_t>(count), std::vector<Shots>(count)};
+    std::iota(draws.documents.begin(), draws.documents.end(), std::size_t{0});
+    if (pool == nullptr) return draws;
+    ShotPool shots{&pool->rows, pool_name, form_.draw == ChoiceForm::Draw::kOneMore || pool_split() == settings_.split};
+    if (settings_.profile != kProfileHead) shots.when_short = ShotPool::WhenShort::kKeepFewer;
+    draws.shots = draw_shots(shots, rows, count, settings_.shots, settings_.seed);
+    return draws;
+  }
+
   OrderedJson document(const OrderedJson& row) const { return form_.prepare == nullptr ? row : form_.prepare(row, settings_.dataset); }
 
   ChoiceQuestion question(const OrderedJson& document) const {
@@ -63,6 +86,11 @@ class ChoiceTask : public Task {
       throw input_error("data set {}: a row of it names choice {} as the right one of {}; expected an index from 0", settings_.dataset, question.gold,
                         question.choices.size());
     }
+    if (is_reversed()) {
+      std::ranges::reverse(question.choices);
+      question.gold = std::ssize(question.choices) - 1 - question.gold;
+    }
+    if (settings_.profile == kProfile2023July) question.target = " " + question.choices[static_cast<std::size_t>(question.gold)];
     return question;
   }
 
@@ -76,15 +104,19 @@ class ChoiceTask : public Task {
     return solved;
   }
 
-  Example example(const DatasetRows& rows, std::size_t index, const Shots& shots, const std::vector<SolvedExample>& solved) const {
-    const OrderedJson document = this->document(rows.rows.at(index));
+  Example example(const DatasetRows& rows, std::size_t row, const Shots& shots, const DatasetRows* pool) const {
+    const OrderedJson document = this->document(rows.rows.at(row));
     const ChoiceQuestion asked = question(document);
+    // December 2023: shots are drawn for choices with contexts of their own, and then lost.
+    const bool are_lost = settings_.profile == kProfile2023December && asked.contexts.size() > 1;
     Example example;
-    example.record = record_of(form_.name, rows, index, document, asked.target.value_or(std::to_string(asked.gold)));
+    example.record = record_of(form_.name, rows, row, document, asked.target.value_or(std::to_string(asked.gold)));
     example.record.gold = asked.gold;
     example.shots = shots;
+    std::vector<SolvedExample> before;
+    if (pool != nullptr && !are_lost) before = solved(*pool, shots);
     std::vector<std::string> contexts;
-    for (const std::string& context : asked.contexts) contexts.push_back(assemble_prompt("", solved, context));
+    for (const std::string& context : asked.contexts) contexts.push_back(assemble_prompt("", before, context));
     example.requests = choice_requests(contexts, asked.choices);
     return example;
   }
@@ -127,7 +159,7 @@ ChoiceQuestion ChoiceDocument::labelled_choices(std::string context) const {
 
 std::vector<Setting> choice_settings(const ChoiceForm& form) {
   return with_common_settings(
-      {.shots = 0, .split = form.split, .dataset = form.name},
+      {.shots = 0, .split = form.split, .dataset = form.name, .profiles = {kProfileHead, kProfile0491, kProfile2023December, kProfile2023July}},
       {{.name = "shots_file",
         .types = {SettingType::kString},
         .summary = "file to draw shots from, in the data set's format (its train split, say): a path below the data folder, or an absolute one; the " +

@@ -49,6 +49,7 @@ struct ChoiceForm {
     kOneMore
   } draw = Draw::kExactly;                                    // kOneMore: the harness knows of no test split, draws one shot more and drops the question itself
   enum class Norm { kNone, kCodePoints } norm = Norm::kNone;  // whether there is an acc_norm
+  enum class OldOrder { kAsListed, kReversed } old_order = OldOrder::kAsListed;  // of the choices in lm-eval of July 2023, where the last of equals is chosen
   ChoiceQuestion (*read)(const ChoiceDocument& document) = nullptr;
   OrderedJson (*prepare)(const OrderedJson& row, std::string_view dataset) = nullptr;  // the document made of a row, where it is not the row
 };

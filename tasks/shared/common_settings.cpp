@@ -1,6 +1,13 @@
 #include "tasks/shared/common_settings.h"
 
+#include "harness/core/error.h"
+
 namespace winnow {
+namespace {
+
+constexpr std::uint64_t kSeed = 1234;
+
+}  // namespace
 
 std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vector<Setting> own) {
   std::vector<Setting> settings = {
@@ -16,7 +23,7 @@ std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vec
        .maximum = defaults.most_shots},
       {.name = "seed",
        .types = {SettingType::kInteger},
-       .default_value = 1234,
+       .default_value = kSeed,
        .summary = "seed of the draws of shots, as lm-eval's few-shot seed",
        .minimum = 0},
       {.name = "split",
@@ -27,9 +34,9 @@ std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vec
       {.name = "add_bos", .types = {SettingType::kBoolean}, .summary = "whether texts begin with BOS; the tokenizer's own rule unless given"},
       {.name = "profile",
        .types = {SettingType::kString},
-       .default_value = "lmeval-head",
+       .default_value = kProfileHead,
        .summary = "whose evaluation rules are followed",
-       .choices = {"lmeval-head"}},
+       .choices = defaults.profiles},
   };
   if (!defaults.dataset.empty()) {
     settings.push_back(
@@ -40,11 +47,16 @@ std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vec
 }
 
 CommonSettings common_settings(const Params& params) {
+  const auto profile = params.get<std::string>("profile");
+  if ((profile == kProfile2023December || profile == kProfile2023July) && params.get<std::uint64_t>("seed") != kSeed) {
+    throw input_error("\"seed\" is {}, but the profile {} draws shots with a seed of its own; leave \"seed\" out", params.get<std::uint64_t>("seed"), profile);
+  }
   return {.limit = params.find<std::int64_t>("limit"),
           .shots = params.get<std::size_t>("shots"),
           .seed = params.get<std::uint64_t>("seed"),
           .split = params.find<std::string>("split").value_or(""),
-          .dataset = params.as_json().contains("dataset") ? params.get<std::string>("dataset") : ""};
+          .dataset = params.as_json().contains("dataset") ? params.get<std::string>("dataset") : "",
+          .profile = profile};
 }
 
 }  // namespace winnow

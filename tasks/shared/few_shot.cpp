@@ -1,5 +1,8 @@
 #include "tasks/shared/few_shot.h"
 
+#include <numeric>
+#include <utility>
+
 #include "harness/core/error.h"
 #include "harness/core/python_random.h"
 
@@ -19,7 +22,7 @@ Shots draw_around(PythonRandom& random, const ShotPool& pool, const OrderedJson&
   for (const std::size_t row : random.sample(rows.size(), shots + 1)) {
     if (drawn.size() < shots && rows[row] != document) drawn.push_back(static_cast<std::int64_t>(row));
   }
-  if (drawn.size() == shots) return drawn;
+  if (drawn.size() == shots || pool.when_short == ShotPool::WhenShort::kKeepFewer) return drawn;
   // Duplicates of the document were drawn: again, from the pool without them.
   Shots others;
   for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -45,6 +48,21 @@ std::vector<Shots> draw_shots(const ShotPool& pool, const std::vector<OrderedJso
       const std::vector<std::size_t> rows = random.sample(pool.rows->size(), shots);
       draws.emplace_back(rows.begin(), rows.end());
     }
+  }
+  return draws;
+}
+
+ShuffledDraws shuffle_and_draw(std::size_t documents, std::size_t document_count, std::size_t pool_rows, std::string_view pool_name, std::size_t shots) {
+  check_pool(pool_rows, pool_name, shots);
+  PythonRandom random(42);
+  ShuffledDraws draws;
+  draws.documents.resize(documents);
+  std::iota(draws.documents.begin(), draws.documents.end(), std::size_t{0});
+  for (std::size_t i = documents; i-- > 1;) std::swap(draws.documents[i], draws.documents[random.below(i + 1)]);
+  draws.documents.resize(document_count);
+  for (std::size_t document = 0; document < document_count; ++document) {
+    const std::vector<std::size_t> rows = random.sample(pool_rows, shots);
+    draws.shots.emplace_back(rows.begin(), rows.end());
   }
   return draws;
 }

@@ -34,16 +34,19 @@ class Gsm8kTask : public Task {
   ExampleList examples(const TaskInputs& inputs) const override {
     const DatasetRows& test = inputs.datasets->read({settings_.dataset, settings_.split});
     const std::size_t count = settings_.limited(test.rows.size());
+    const std::map<std::string, std::int64_t> documents = {{form_.name, std::ssize(test.rows)}};
     if (!draws_shots()) {
       const Shots shots = first_shots(form_.fixed_shots.size(), form_.name + "'s fixed list", settings_.shots);
-      return {count, [this, &test, shots](std::size_t index) { return example(test, index, shots, fixed(shots)); }};
+      return {count, [this, &test, shots](std::size_t index) { return example(test, index, shots, fixed(shots)); }, documents};
     }
     const DatasetRows& train = inputs.datasets->read({settings_.dataset, "train"});
     const ShotPool pool{&train.rows, fmt::format("{} train", settings_.dataset), settings_.split == "train"};
-    return {count, [this, &test, &train, draws = draw_shots(pool, test.rows, count, settings_.shots, settings_.seed)](std::size_t index) {
+    return {count,
+            [this, &test, &train, draws = draw_shots(pool, test.rows, count, settings_.shots, settings_.seed)](std::size_t index) {
               const Shots& shots = draws.at(index);
               return example(test, index, shots, solved(train, shots));
-            }};
+            },
+            documents};
   }
 
   std::vector<Answer> grade(const Example& example, std::span<const Response> responses) const override {

@@ -1,6 +1,7 @@
 // The zero-shot suite through the program, on recorded outputs and on tiny_mixtral, against recorded runs of lm-evaluation-harness.
 #include <sstream>
 
+#include "harness/core/digest.h"
 #include "harness/core/json.h"
 #include "results/store.h"
 #include "tests/support/errors.h"
@@ -92,6 +93,33 @@ TEST_F(ZeroShotSuite, OnRecordedOutputsEqualsTheRecordedRun) {
     run("run");
     compare(test::golden_run(name), 0, false);
   }
+}
+
+TEST_F(ZeroShotSuite, IsExportedAsTheHarnessWritesIt) {
+  write({{"name", "tiny"}, {"path", test::fixture("lm_eval/tiny_mixtral").string()}, {"dtype", "f32"}}, {{"limit", 10}, {"shots", 3}, {"seed", 42}});
+  run("run");
+  const auto out = folder_ / "lm-eval";
+  ASSERT_EQ(test::run_winnow({"report", (folder_ / "suite.sqlite").string(), "--format", "lm-eval", "--out", out.string()}).exit_code, 0);
+  const GoldenRun golden = test::golden_run("tiny_fewshot_3_seed42");
+  std::size_t samples = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(out)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("results_")) {
+      const Json written = read_json_file(entry.path());
+      for (const char* key : {"results", "versions", "n-shot", "n-samples", "higher_is_better"}) EXPECT_EQ(written.at(key), golden.summary.at(key)) << key;
+    } else if (name.starts_with("samples_")) {
+      std::istringstream lines(test::read_text(entry.path()));
+      const std::string task = name.substr(8, name.rfind("_2") - 8);
+      for (std::string line; std::getline(lines, line); ++samples) {
+        const Json sample = Json::parse(line), &row = golden.rows.at({task, sample.at("doc_id")});
+        for (const char* key : {"doc_hash", "prompt_hash"}) EXPECT_EQ(sample.at(key), row.at(key)) << task;
+        for (std::size_t i = 0; i < row.value("ctx_sha256", Json::array()).size(); ++i) {
+          EXPECT_EQ(sha256_hex(sample.at("arguments").at(fmt::format("gen_args_{}", i)).at("arg_0").get<std::string>()), row["ctx_sha256"][i]);
+        }
+      }
+    }
+  }
+  EXPECT_EQ(samples, golden.rows.size());
 }
 
 TEST_F(ZeroShotSuite, OnTinyMixtralEqualsTheRecordedRun) {

@@ -151,8 +151,12 @@ TEST_F(LmEvalExport, GroupsAreNestedAsRecorded) {
     trial.metrics.back().parent = parents[name];
     if (!result.contains("sample_count")) leaves.push_back({name, result["sample_len"], ""});
   }
+  trial.cell.identity = {{"task", {{"version", 1}}}};
   const TrialResults written = trial_results(trial, leaves);
   EXPECT_EQ(Json(written.results), run["results"]);
+  EXPECT_EQ(written.versions["mmlu"], 2);
+  EXPECT_EQ(written.versions["mmlu_stem"], 2);
+  EXPECT_EQ(written.versions["mmlu_anatomy"], 1);
   EXPECT_EQ(Json(written.groups), run["groups"]);
   for (const auto& [group, members] : run["group_subtasks"].items()) EXPECT_THAT(written.group_subtasks[group], SizeIs(members.size())) << group;
   EXPECT_EQ(Json(written.higher_is_better), run["higher_is_better"]);
@@ -178,6 +182,64 @@ TEST_F(LmEvalExport, AGeneratedReplyStandsOncePerFilter) {
   EXPECT_EQ(samples[3]["filtered_resps"], Json::array({"1."}));
   EXPECT_EQ(samples[3]["exact_match"], 1.0);
   EXPECT_EQ(samples[3]["arguments"]["gen_args_0"]["arg_1"]["until"], Json::array({"Question:", "</s>"}));
+}
+
+TEST_F(LmEvalExport, ChoicesWithContextsOfTheirOwnKeepThem) {
+  {
+    Store store = Store::open(folder_ / "store.sqlite");
+    const auto id = store.begin(test::make_cell("m", "dense", "winogrande"), {}).id;
+    RecordedAnswer answer = test::make_answer(0);
+    answer.prompt = "as box";
+    answer.arguments = {" is small.", " is small."};
+    answer.contexts = {"as box", std::string("as \0bag", 7)};
+    answer.log_likelihoods = {-1, -2};
+    answer.greedy = {true, false};
+    answer.answers = {{"none", "", {{"acc", 1}}}};
+    store.append(id, std::vector{answer}, {});
+    store.finish(id, {TrialStatus::kOk, "", {{"acc", "none", 1, std::nullopt, "share", true, 1}}, {}});
+    store.for_each_answer(id, [&](const RecordedAnswer& read) {
+      EXPECT_EQ(read.contexts, answer.contexts);
+      EXPECT_EQ(read.arguments, answer.arguments);
+      EXPECT_EQ(read.prompt, "as box");
+    });
+  }
+  const Json sample = read_lines(find(write(), "samples_")).at(0);
+  EXPECT_EQ(sample["arguments"]["gen_args_0"], Json({{"arg_0", "as box"}, {"arg_1", " is small."}}));
+  EXPECT_EQ(sample["arguments"]["gen_args_1"], Json({{"arg_0", std::string("as \0bag", 7)}, {"arg_1", " is small."}}));
+}
+
+TEST_F(LmEvalExport, SaysHowManyDocumentsThereAreUnderALimit) {
+  Trial trial;
+  trial.cell = test::make_cell("m", "dense", "arc_easy");
+  trial.cell.identity = {{"task", {{"task", "arc_easy"}, {"version", 1}, {"settings", {{"limit", 40}}}}}};
+  trial.metrics = {{"acc", "none", 0.5, 0.1, "share", true, 40}};
+  const std::vector<LeafSamples> leaves = {{"arc_easy", 40, ""}};
+  EXPECT_EQ(Json(trial_results(trial, leaves).sample_counts), Json({{"arc_easy", {{"original", nullptr}, {"effective", 40}}}})) << "a store of before";
+  trial.metrics.push_back({"documents", "none", 2376, std::nullopt, "examples", true, 2376, "arc_easy"});
+  const TrialResults written = trial_results(trial, leaves);
+  EXPECT_EQ(Json(written.sample_counts), Json({{"arc_easy", {{"original", 2376}, {"effective", 40}}}}));
+  EXPECT_THAT(keys(written.results["arc_easy"]), ElementsAre("name", "alias", "sample_len", "acc,none", "acc_stderr,none"));
+}
+
+TEST_F(LmEvalExport, TasksThatShareALeafStandInFilesOfTheirOwn) {
+  {
+    Store store = Store::open(folder_ / "store.sqlite");
+    for (const char* task : {"lu_average", "boolq"}) {
+      const auto id = store.begin(test::make_cell("m", "dense", task), {}).id;
+      RecordedAnswer answer = test::make_answer(0);
+      answer.example.leaf = "boolq";
+      store.append(id, std::vector{answer}, {});
+      std::vector<Metric> metrics = {{"acc", "none", 1, std::nullopt, "share", true, 1}};
+      if (task == std::string("lu_average")) metrics.push_back({"acc", "none", 1, std::nullopt, "share", true, 1, "boolq", "lu_average"});
+      store.finish(id, {TrialStatus::kOk, "", metrics, {}});
+    }
+  }
+  const auto files = write();
+  EXPECT_THAT(files, SizeIs(4));
+  const Json group = read_json_file(files[1]);
+  EXPECT_EQ(group["group_subtasks"], Json({{"lu_average", {"boolq"}}}));
+  EXPECT_EQ(group["versions"]["boolq"], 2);
+  EXPECT_NE(files[0].parent_path(), files[2].parent_path());
 }
 
 TEST_F(LmEvalExport, AStoreWithoutAGoodTrialIsRefused) {

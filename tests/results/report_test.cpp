@@ -67,6 +67,16 @@ TEST(Report, MarkdownAsAWhole) {
             "3. theirs · dense · wikitext: skipped: no tokenizer \\| needed\n");
 }
 
+TEST(Report, SaysWhatGenerationSettingsWereNotApplied) {
+  const Json environment = {{"generation_settings_ignored", {{"tiny", {"repetition_penalty 1.05"}}, {"other", {"no_repeat_ngram_size 3"}}}}};
+  Trial generated = make_trial("tiny", "dense", "gsm8k", {accuracy(0.5, 0.1), {"replies_truncated", "none", 0, std::nullopt, "examples", false, 40}});
+  Trial scored = make_trial("tiny", "dense", "wikitext", {perplexity(10)});
+  generated.environment = scored.environment = environment;
+  const std::string text = report_markdown(rank({generated, scored}));
+  EXPECT_THAT(text, HasSubstr("| 0.5000 ± 0.1000 \\[1\\] | 10.0000 |"));
+  EXPECT_THAT(text, HasSubstr("1. tiny: generation_config.json sets repetition_penalty 1.05, which transformers applies to replies and this engine does not\n"));
+}
+
 TEST(Report, CsvAsAWhole) {
   std::vector<Trial> trials = sample_trials();
   trials.erase(trials.begin() + 1, trials.begin() + 4);

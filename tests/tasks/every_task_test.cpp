@@ -107,7 +107,7 @@ TEST_P(EveryTask, RefusesASettingItDoesNotKnowNamingThoseItKnows) {
   EXPECT_ERROR_HAS(make({{"limit", 0}}), kInput, "limit");
   EXPECT_ERROR_HAS(make({{"limit", 2.5}}), kInput, "limit");
   EXPECT_ERROR_HAS(make({{"shots", -1}}), kInput, "shots");
-  EXPECT_ERROR_HAS(make({{"profile", "lmeval-2023-12"}}), kInput, "lmeval-2023-12");
+  EXPECT_ERROR_HAS(make({{"profile", "lmeval-2019-01"}}), kInput, "lmeval-2019-01");
   EXPECT_ERROR_HAS(make({{"split", 1}}), kInput, "split");
 }
 

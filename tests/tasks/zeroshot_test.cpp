@@ -149,6 +149,23 @@ TEST_F(ShotsFile, IsThePool) {
   EXPECT_ERROR_HAS(example("boolq", "train/boolq.jsonl", 3), kInput, "3 shots are asked for and one more is drawn, but boolq train/boolq.jsonl has 3 rows");
 }
 
+// The authors' train split: activity, two parts of the context, WikiHow's marks; lm-eval capitalises the second part and cleans the whole.
+TEST_F(ShotsFile, OfHellaswagMayBeTheOriginal) {
+  folder_.write("zeroshot/hellaswag/hellaswag_val.jsonl", sample_file("hellaswag", ""));
+  const OrderedJson row = {{"ind", 4},
+                           {"activity_label", "Baking"},
+                           {"ctx_a", "[header] How to bake [title] Mix it."},
+                           {"ctx_b", "the COOK"},
+                           {"ctx", "x"},
+                           {"split", "train"},
+                           {"split_type", "indomain"},
+                           {"label", 2},
+                           {"endings", {"[step] Goes.", "Sits.", "Eats [now] it.", "Runs."}},
+                           {"source_id", "wikihow~1"}};
+  folder_.write("train.jsonl", row.dump() + "\n" + row.dump() + "\n");
+  EXPECT_EQ(prompt_of(example("hellaswag", "train.jsonl", 1)), "Baking: How to bake. Mix it. The cook Eats it.\n\nCounting: A man says 0. he");
+}
+
 TEST_F(ShotsFile, OfPiqaHasItsLabelsBesideIt) {
   folder_.write("piqa/train.jsonl", "{\"goal\": \"G\", \"sol1\": \"a\", \"sol2\": \"b\"}\n{\"goal\": \"G\", \"sol1\": \"a\", \"sol2\": \"b\"}\n");
   folder_.write("piqa/train-labels.lst", "1\n1\n");
@@ -156,8 +173,8 @@ TEST_F(ShotsFile, OfPiqaHasItsLabelsBesideIt) {
 }
 
 TEST_F(ShotsFile, IsReadInTheDataSetsFormat) {
-  folder_.write("pool.jsonl", "{\"question\": \"q\", \"passage\": \"p\", \"idx\": 0, \"label\": true}\n");
-  EXPECT_ERROR_HAS(example("boolq", "pool.jsonl", 1), kInput, "pool.jsonl:1: \"label\" is true; expected a string");
+  folder_.write("pool.jsonl", "{\"question\": \"q\", \"passage\": \"p\", \"idx\": 0, \"label\": 1}\n");
+  EXPECT_ERROR_HAS(example("boolq", "pool.jsonl", 1), kInput, "pool.jsonl:1: \"label\" is 1; expected a string");
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ TEST(EngineLanguageModel, RefusesWhatItCannotAnswerNamingTheRequest) {
   EXPECT_ERROR_HAS(refuse(TokensRequest{{1}, {32000}}), kInput, "id 32000 is not below the vocabulary of 32000");
   EXPECT_ERROR_HAS(refuse(TokensRequest{{}, {5}}), kInput, "at least one id");
   EXPECT_ERROR_HAS(refuse(ScoreRequest{"Q", "a"}, {.max_length = 0}), kInput, "max_length is 0");
-  EXPECT_ERROR_HAS(refuse(ScoreRequest{"Q", "a"}, {.profile = "lmeval-0.4.9.1"}), kUnsupported, "profile 'lmeval-0.4.9.1' is not done yet");
+  EXPECT_ERROR_HAS(refuse(ScoreRequest{"Q", "a"}, {.profile = "lmeval-2019"}), kUnsupported, "there is no profile 'lmeval-2019'; there are: lmeval-head, lmeval-0.4.9.1");
 }
 
 TEST(EngineLanguageModel, CountsBoundariesThatMerged) {

@@ -60,6 +60,28 @@ void expect_run(const std::string& run, Json settings, const AnswerSettings& rea
   EXPECT_EQ(documents, golden.rows.size());
 }
 
+// Its values depend on the kernels and are not for comparison: what is asked is.
+TEST(RecordedRun, TinyBf16ZeroshotAsksTheSame) {
+  const test::GoldenRun golden = test::golden_run("tiny_bf16_zeroshot");
+  const auto datasets = test::folder_source(test::recorded_data_folder());
+  const auto tokenizer = Tokenizer::open(test::fixture("lm_eval/tiny_mixtral"), 32000);
+  const PromptEncoder encoder(*tokenizer, {});
+  std::size_t documents = 0;
+  for (const auto& [task, settings] :
+       {std::pair{"arc_challenge", Json{{"limit", 40}}}, {"hellaswag", Json{{"limit", 40}}}, {"mmlu", Json{{"limit", 40}, {"subjects", {"virology"}}}}}) {
+    const auto made = Registry<Task>::instance().make(task, settings);
+    const ExampleList examples = made->examples({.datasets = datasets.get(), .encode = {}});
+    for (std::size_t i = 0; i < examples.count; ++i, ++documents) {
+      const Example example = examples.make(i);
+      const Json& row = golden.rows.at({example.record.leaf, example.record.doc_id});
+      EXPECT_EQ(row.at("prompt_hash"), sha256_hex(test::prompt_of(example)));
+      EXPECT_EQ(row.at("gold"), example.record.gold.value());
+      expect_ids(row, example, encoder);
+    }
+  }
+  EXPECT_EQ(documents, golden.rows.size());
+}
+
 TEST(RecordedRun, TinyZeroshot) { expect_run("tiny_zeroshot", Json::object()); }
 TEST(RecordedRun, TinyFewshot3Seed1234) { expect_run("tiny_fewshot_3_seed1234", {{"shots", 3}}); }
 TEST(RecordedRun, TinyFewshot3Seed42) { expect_run("tiny_fewshot_3_seed42", {{"shots", 3}, {"seed", 42}}); }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "harness/core/error.h"
 #include "results/compare_stores.h"
@@ -12,16 +11,13 @@ namespace {
 
 constexpr int kReplicates = 100;  // of bootstraps that a board does not show
 
-// The variant without any step, by model; models that have no other are left out.
-std::map<std::string, std::string> whole_variants(const Leaderboard& board) {
-  std::map<std::string, std::string> whole;
-  std::map<std::string, std::set<std::string>> variants;
+// Labels of variants without any step.
+std::set<std::string> whole_variants(const Leaderboard& board) {
+  std::set<std::string> whole;
   for (const Trial& trial : board.trials) {
     const Json& identity = trial.cell.identity;
-    variants[trial.cell.model].insert(trial.cell.variant);
-    if (identity.is_object() && identity.contains("steps") && identity["steps"].is_array() && identity["steps"].empty()) whole[trial.cell.model] = trial.cell.variant;
+    if (identity.is_object() && identity.contains("steps") && identity["steps"].is_array() && identity["steps"].empty()) whole.insert(trial.cell.variant);
   }
-  std::erase_if(whole, [&](const auto& entry) { return variants[entry.first].size() < 2; });
   return whole;
 }
 
@@ -55,12 +51,12 @@ Leaderboard board_of(std::span<Store> stores, const std::set<std::string>& keys)
     if (keys.empty() || keys.contains(stored.trial.cell.key)) trials.push_back(std::move(stored.trial));
   }
   Leaderboard board = rank(std::move(trials));
-  for (const auto& [model, variant] : whole_variants(board)) {
+  for (const std::string& variant : whole_variants(board)) {
     try {
-      const ComparisonReport report = compare_stores(stores, {.first = model + "/" + variant, .second = "all", .settings = {.replicates = kReplicates}});
+      const ComparisonReport report = compare_stores(stores, {.first = variant, .second = "all", .settings = {.replicates = kReplicates}});
       for (const ScoreComparison& score : report.scores) add_difference(board, score);
     } catch (const Error&) {
-      // Trials that were not asked the same have no difference; `winnow compare` says why.
+      // A store of whole models alone, or trials that were not asked the same: there is no difference to show, and `winnow compare` says why.
     }
   }
   return board;

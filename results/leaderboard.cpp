@@ -116,7 +116,7 @@ std::optional<double> mean_rank(const Leaderboard& board, const LeaderboardRow& 
 
 void add_costs(Leaderboard& board) {
   for (const Cost& cost : kCosts) {
-    const bool is_known = std::ranges::any_of(board.trials, [&](const Trial& trial) { return find_metric(trial, cost.name) != nullptr; });
+    const bool is_known = std::ranges::any_of(board.trials, [&](const Trial& trial) { return !is_measurement(trial) && find_metric(trial, cost.name) != nullptr; });
     if (!is_known) continue;
     board.costs.push_back(cost.name);
     for (LeaderboardRow& row : board.rows) row.costs.push_back(join_cost(cost, row, board.trials));

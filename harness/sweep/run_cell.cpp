@@ -86,7 +86,7 @@ class CellRunner {
   std::optional<TrialEnd> run_until(const UntilSettings& settings, const ExampleList& examples) {
     std::vector<ScoredAnswer> reference;
     saving([&] { reference = run_.log.answers_of_cell(unpruned_key(run_.cell)); });
-    UntilExamples until(settings, examples, *task_, reference);
+    UntilExamples until(settings, examples, *task_, sorted(std::move(reference)));
     while (const std::optional<ExampleList> batch = until.next(scored_)) {
       run_.progress.examples_total = until.asked_in_all();
       if (ask(*batch) == Continue::kNo) return std::nullopt;

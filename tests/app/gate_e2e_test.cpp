@@ -86,7 +86,9 @@ TEST(CiSweep, RunsAndPassesItsOwnGate) {
   const test::TemporaryFolder folder;
   const std::filesystem::path sweeps = test::source_folder() / "harness/sweeps/ci";
   const test::ProgramOptions options{.environment = {{"WINNOW_CACHE", (folder / "cache").string()}}};
-  const ProgramResult run = run_winnow({"run", (sweeps / "gate.json").string(), "--store", (folder / "gate.sqlite").string(), "--quiet"}, options);
+  const ProgramResult run = run_winnow({"run", (sweeps / "gate.json").string(), "--data", (test::source_folder() / "datasets").string(), "--store",
+                                        (folder / "gate.sqlite").string(), "--quiet"},
+                                       options);
   ASSERT_EQ(run.exit_code, 0) << run.errors;
   const ProgramResult gate =
       run_winnow({"gate", (folder / "gate.sqlite").string(), "--rules", (sweeps / "rules.json").string(), "--write-baseline", (folder / "b.json").string()});

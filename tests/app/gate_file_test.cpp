@@ -25,7 +25,7 @@ TEST(GateFile, FaultsHaveLineColumnAndTheNearestName) {
   EXPECT_ERROR(parse("{\"rules\": [\n  \"mmlu >= 0.6\",\n  \"mmlu >= 0.6 whithin 1\"]}"), kInput,
                "rules.json:3:16: rules[1]: in \"mmlu >= 0.6 whithin 1\": expected 'within', found 'whithin'");
   EXPECT_ERROR(parse("{\"rules\": [{\"rule\": \"mmlu ~ 1\"}]}"), kInput,
-               "rules.json:1:26: rules[0].rule: in \"mmlu ~ 1\": expected one of >=, >, <=, <, ==, found '~'");
+               "rules.json:1:27: rules[0].rule: in \"mmlu ~ 1\": expected one of >=, >, <=, <, ==, found '~'");
   EXPECT_ERROR(parse("{\"rule\": []}"), kInput,
                "rules.json:1:2: rule: a rules file does not know 'rule' (did you mean 'rules'?); it knows: rules, $schema, confidence, of, baseline");
   EXPECT_ERROR_HAS(parse("{\"rules\": [], \"confidence\": 2}"), kInput, "rules.json:1:29: confidence: ");

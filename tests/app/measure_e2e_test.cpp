@@ -76,7 +76,7 @@ TEST(Measure, FootprintAgreesWithTheFiles) {
 TEST(Measure, FootprintAgreesWithProc) {
   const SampleSweep sweep;
   Json config = read_json_file(test::fixture("lm_eval/tiny_mixtral/config.json"));
-  config.update({{"hidden_size", 256}, {"intermediate_size", 512}});  // 50 MB: a heap's own bytes are a few ten thousand
+  config.update({{"hidden_size", 256}, {"intermediate_size", 1024}});  // 50 MB: a heap's own bytes are a few ten thousand
   sweep.write_file("config.json", config.dump());
   sweep.write_file("sweep.json", R"({"name": "sample", "models": [{"name": "shape", "config": "config.json", "weights": "random"}], "threads": 1,
     "variants": [{"label": "dense", "steps": []}, {"label": "half", "steps": [{"pruner": "random", "experts_kept": 4}]}], "tasks": [{"task": "footprint"}]})");

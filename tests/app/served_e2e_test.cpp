@@ -45,7 +45,7 @@ void expect_own_scores(const SampleSweep& sweep) {
     EXPECT_EQ(value, same->second) << name;
     ++compared;
   }
-  EXPECT_GT(compared, 8U);
+  EXPECT_GT(compared, 8U) << test::run_winnow({"report", sweep.store().string()}).output;
 }
 
 std::size_t stored_answers(const SampleSweep& sweep) {

@@ -47,7 +47,7 @@ TEST_F(Quickstart, TheSmallSweepEndsWithALeaderboardOfDifferencesFromTheWholeMod
   for (const char* text : {"| demo | dense |", "| demo | STUN 50 % |", "| demo | Wanda 65 % |", "paired 95 % interval", "zeros in dense"}) EXPECT_THAT(result.output, HasSubstr(text));
   const ProgramResult again = run(sweep);
   EXPECT_THAT(again.errors, HasSubstr("cells are done"));
-  const ProgramResult picture = run_winnow({"report", store_, "--format", "svg", "--task", "gsm8k"});
+  const ProgramResult picture = run_winnow({"report", store_, "--format", "svg", "--task", "demo_gsm8k"});
   EXPECT_EQ(picture.exit_code, 0) << picture.errors;
   EXPECT_THAT(picture.output, testing::AllOf(HasSubstr("<svg"), HasSubstr("experts removed"), HasSubstr("weights masked")));
 }

@@ -46,7 +46,8 @@ std::map<std::string, std::string> SampleSweep::table() const {
   const ProgramResult report = run_winnow({"report", store().string(), "--format", "json"});
   if (report.exit_code != 0) throw std::runtime_error("report: " + report.errors);
   std::map<std::string, std::string> table;
-  for (const Json& trial : parse_json(report.output, "report")["trials"]) {
+  const Json parsed = parse_json(report.output, "report");
+  for (const Json& trial : parsed["trials"]) {
     for (const Json& metric : trial["metrics"]) {
       const std::string unit = metric["unit"];
       if (unit == "bytes" || unit == "tokens" || unit == "tokens/s" || unit == "seconds") continue;

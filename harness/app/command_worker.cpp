@@ -99,6 +99,7 @@ SweepOutcome carry_out(const WorkOrder& order) {
       open_data_folder(order.data, order.takes_unverified_data ? UnverifiedData::kMarked : UnverifiedData::kRefused);
   OpenerOptions options{.device = sweep.device, .token_budget = sweep.token_budget, .datasets = datasets.get(), .cache = order.cache};
   options.on_step = [] { send({.kind = WorkerMessage::Kind::kAlive}); };
+  options.should_stop = is_asked_to_stop;
   const std::unique_ptr<ModelOpener> opener = make_model_opener(options);
   check_unchanged(order, sweep, *opener, *datasets);
   Store store = Store::open(order.store);

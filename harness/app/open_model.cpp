@@ -49,7 +49,7 @@ KnownModel look_at_recorded(const ModelSpec& spec) {
   return known;
 }
 
-KnownModel look_at_served(const ServedSpec& spec) {
+KnownModel look_at_served(const ServedSpec& spec, const std::function<bool()>& should_stop) {
   ServedOptions options{.endpoint = spec.endpoint, .model = spec.model, .tokenizer = find_model_folder(spec.tokenizer), .max_length = spec.max_length, .api_key_env = spec.api_key_env, .http = {}};
   options.scoring = spec.scoring == "none" ? ServedOptions::Scoring::kNone : ServedOptions::Scoring::kEcho;
   options.http = {.concurrency = spec.concurrency,
@@ -57,7 +57,7 @@ KnownModel look_at_served(const ServedSpec& spec) {
                   .reply_seconds = spec.timeout_seconds,
                   .attempts = spec.attempts,
                   .connect_attempts = spec.attempts,
-                  .should_stop = StopSignals::arrived};
+                  .should_stop = should_stop ? should_stop : StopSignals::arrived};
   ServedModel served = open_served_model(options);
   KnownModel known{.identity = {.tokenizer_sha256 = served.tokenizer_sha256, .served = served.identity}};
   known.elsewhere = std::move(served.model);
@@ -212,7 +212,7 @@ class Opener : public ModelOpener {
     const auto found = known_.find(spec.name);
     if (found != known_.end()) return found->second;
     try {
-      return known_.emplace(spec.name, spec.served              ? look_at_served(*spec.served)
+      return known_.emplace(spec.name, spec.served              ? look_at_served(*spec.served, options_.should_stop)
                                        : !spec.recorded.empty() ? look_at_recorded(spec)
                                        : !spec.config.empty() ? look_at_random(spec)
                                                               : look_at_checkpoint(spec))

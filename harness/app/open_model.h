@@ -17,6 +17,7 @@ struct OpenerOptions {
   DatasetSource* datasets = nullptr;  // calibration texts come from it
   std::filesystem::path cache = {};   // of statistics and plans; empty: none
   std::function<void()> on_step = {};  // called now and then while a plan is made
+  std::function<bool()> should_stop = {};  // asked while a served model waits for its server; empty: the signals that arrived
 };
 
 // "cpu", "cuda" (the first), "cuda:N". Throws Error(kUnsupported) where it is not.

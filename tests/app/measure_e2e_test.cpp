@@ -76,7 +76,7 @@ TEST(Measure, FootprintAgreesWithTheFiles) {
 TEST(Measure, FootprintAgreesWithProc) {
   const SampleSweep sweep;
   Json config = read_json_file(test::fixture("lm_eval/tiny_mixtral/config.json"));
-  config.update({{"hidden_size", 256}, {"intermediate_size", 1024}});  // 50 MB: a heap's own bytes are a few ten thousand
+  config.update({{"hidden_size", 256}, {"intermediate_size", 1024}});  // over 20 MB: a heap's own bytes are a few ten thousand
   sweep.write_file("config.json", config.dump());
   sweep.write_file("sweep.json", R"({"name": "sample", "models": [{"name": "shape", "config": "config.json", "weights": "random"}], "threads": 1,
     "variants": [{"label": "dense", "steps": []}, {"label": "half", "steps": [{"pruner": "random", "experts_kept": 4}]}], "tasks": [{"task": "footprint"}]})");
@@ -84,7 +84,7 @@ TEST(Measure, FootprintAgreesWithProc) {
   ASSERT_EQ(run.exit_code, 0) << run.errors;
   for (const auto& [name, trial] : trials_in(sweep.store())) {
     const double weights = value(trial, "weight_bytes");
-    EXPECT_GT(weights, 40e6);
+    EXPECT_GT(weights, 20e6);
     EXPECT_NEAR(value(trial, "resident_bytes"), weights, 0.02 * weights) << name;
     EXPECT_LT(value(trial, "peak_anonymous_bytes"), 1.15 * weights + 150e6) << name;  // the model once
     EXPECT_LE(value(trial, "peak_bytes"), 1.02 * static_cast<double>(run.peak_bytes)) << name;

@@ -140,13 +140,14 @@ TEST(Served, AnswersOfAFailedCellStand) {
   const int asked = server.completions();
   const ProgramResult run = sweep.run();
   ASSERT_EQ(run.exit_code, 0) << run.errors;
-  EXPECT_EQ(server.completions() - asked, 1 + kScores - 16 + kGenerations) << "a probe, and all but the four questions that were answered";
+  EXPECT_EQ(server.completions() - asked, 2 + kScores - 16 + kGenerations) << "a probe by the sweep and one by its worker, and all but the four questions that were answered";
   expect_own_scores(sweep);
 }
 
 TEST(Served, StopsOnASignalWhileItWaits) {
   const CompletionServer server(CompletionServer::Manner::kVllm, [](int number, const ServerRequest&) -> std::optional<ServerReply> {
-    return number == 0 ? std::nullopt : std::optional(ServerReply{.status = 429, .headers = {"Retry-After: 60"}});
+    return number < 2 ? std::nullopt  // the probes of the sweep and of its worker
+                       : std::optional(ServerReply{.status = 429, .headers = {"Retry-After: 60"}});
   });
   const SampleSweep sweep;
   sweep.write_file("sweep.json", sweep_over(server.endpoint()));
@@ -173,7 +174,7 @@ TEST(Served, IsLookedAtBeforeAnythingIsRun) {
   refused(sweep_over(server.endpoint(), "", R"([{"label": "half", "steps": [{"pruner": "random", "experts_kept": 4}]}])"), 3,
           "a served model meets only a variant without steps");
   refused(sweep_over(server.endpoint(), R"(, "dtype": "f32")"), 3, "a served model has the weights and dtype that its server gives it");
-  refused(sweep_over(server.endpoint(), R"(, "api_key": "sk-secret")"), 3, "did you mean 'api_key_env'?");
+  refused(sweep_over(server.endpoint(), R"(, "api_key": "sk-secret")"), 3, "a model does not know 'api_key'");
   EXPECT_THAT(refused(sweep_over("http://me:sk-secret@127.0.0.1/v1"), 3, "models[0].endpoint: it holds a user name or password"), Not(HasSubstr("secret")));
   EXPECT_THAT(refused(sweep_over(server.endpoint()), 3, "models[0].endpoint: ", {"--set", "models[0].endpoint=http://me:sk-secret@127.0.0.1/v1"}),
               Not(HasSubstr("secret")));

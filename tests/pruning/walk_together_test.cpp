@@ -225,7 +225,8 @@ TEST_F(WalkTogether, MoeLayersAreComparedOnTheDenseModelsInputsAndOnTheirOwn) {
 TEST_F(WalkTogether, TheDenseModelAsAVariantHasNoError) {
   TogetherWalk together = walk({});
   together.variants.push_back(together.dense);
-  for (const MoeComparison& layer : walk_moe_layers(together, tokens_).at(0)) {
+  const auto compared = walk_moe_layers(together, tokens_);
+  for (const MoeComparison& layer : compared.at(0)) {
     EXPECT_GT(layer.dense_squares, 0);
     EXPECT_EQ(layer.same_input_squares, 0);
     EXPECT_EQ(layer.own_input_squares, 0);

@@ -60,12 +60,12 @@ class Part {
 ManifestFile read_file_entry(const Part& part) {
   ManifestFile file{.path = part.path("path"), .bytes = part.count("bytes"), .sha256 = part.digest("sha256"), .remote = {}};
   file.remote = {part.text("url"), file.bytes, file.sha256};
-  if (!file.remote.url.starts_with("https://") && !file.remote.url.starts_with("http://"))
+  const std::string_view url = file.remote.url;
+  if (!url.starts_with("https://") && !url.starts_with("http://"))
     throw input_error("{}.url: '{}' is no http or https address", part.where(), one_line(file.remote.url, 100));
   if (part.has("crlf")) {
     const Part crlf(part.at("crlf"), part.where() + ".crlf");
-    file.remote.bytes = crlf.count("bytes");
-    file.remote.sha256 = crlf.digest("sha256");
+    file.remote = {file.remote.url, crlf.count("bytes"), crlf.digest("sha256")};
     file.has_crlf = true;
   }
   return file;

@@ -106,7 +106,8 @@ class Gsm8kTask : public Task {
     example.record = record_of(form_.name, test, index, target(row));
     if (!form_.fixed_shots.empty() && !shots.empty()) example.group = form_.name;
     example.shots = shots;
-    example.requests.push_back(GenerateRequest{assemble_prompt("", solved, question(row)), until_, max_new_tokens_});
+    GenerateRequest request{.context = assemble_prompt("", solved, question(row)), .until = until_, .max_new_tokens = max_new_tokens_};
+    example.requests.emplace_back(std::in_place_type<GenerateRequest>, std::move(request));
     return example;
   }
 

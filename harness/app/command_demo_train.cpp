@@ -89,7 +89,10 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
   command->add_option("--prompt-weight", plan.weights.prompt, "of a task's prompt, where its answer counts 1")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--letter-weight", plan.weights.letter, "of the letter of a multiple-choice question")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--problems", plan.shares.problems, "share of the tokens that are worked problems")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--questions", plan.shares.questions, "… multiple-choice questions, plain and in words")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--questions", plan.shares.questions, "… multiple-choice questions")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--words", plan.shares.words, "… multiple-choice questions with the choice in words before its letter")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--letters", plan.shares.letters, "… choices with their letters recited")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--prose", plan.shares.prose, "… prose of the closed world")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--seed", plan.seed, "of the first weights and of the order of the data")->capture_default_str();

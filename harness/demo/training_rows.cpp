@@ -55,14 +55,16 @@ struct Lettered {
   std::vector<std::string> choices, letters;
 };
 
-// As it is asked, and with the right words before their letter: which words are right, and which letter words have, are learned apart and sooner than both in one step.
-std::vector<TrainingDocument> asked_and_in_words(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
+TrainingDocument asked(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
+  return DocumentWriter(tokenizer).add(question.prompt + kAsked, weights.prompt).add(question.letters.at(question.gold), weights.letter).finish();
+}
+
+// With the right words before their letter: which words are right, and which letter words have, are learned apart and sooner than both in one step.
+TrainingDocument in_words(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
   const std::string& letter = question.letters.at(question.gold);
-  DocumentWriter plain(tokenizer), in_words(tokenizer);
-  plain.add(question.prompt + kAsked, weights.prompt).add(letter, weights.letter);
-  in_words.add(question.prompt + "\nIn words:", weights.prompt).add(" " + question.choices.at(question.gold), 1).add(letter, weights.letter);
-  in_words.add(kAsked, weights.prompt).add(letter, weights.letter);
-  return {plain.finish(), in_words.finish()};
+  DocumentWriter document(tokenizer);
+  document.add(question.prompt + "\nIn words:", weights.prompt).add(" " + question.choices.at(question.gold), 1).add(letter, weights.letter);
+  return document.add(kAsked, weights.prompt).add(letter, weights.letter).finish();
 }
 
 // The choices, then each with its letter, in an order that tells no letter.
@@ -98,13 +100,15 @@ std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tok
     const std::string& prompt = std::get<GenerateRequest>(example.requests.front()).context;
     problems.documents.push_back(DocumentWriter(tokenizer).add(prompt, weights.prompt).add(" " + example.record.target, 1).finish());
   });
-  TrainingSource questions{.name = "questions", .share = shares.questions, .documents = {}}, letters{.name = "letters", .share = shares.letters, .documents = {}};
+  TrainingSource questions{.name = "questions", .share = shares.questions, .documents = {}}, words{.name = "words", .share = shares.words, .documents = {}};
+  TrainingSource letters{.name = "letters", .share = shares.letters, .documents = {}};
   for_each_example(datasets, "mmlu", {{"dataset", "demo_mmlu"}, {"split", "auxiliary_train"}, {"shots", 0}}, [&](const Example& example) {
     const Lettered question(example);
-    for (TrainingDocument& document : asked_and_in_words(tokenizer, question, weights)) questions.documents.push_back(std::move(document));
+    questions.documents.push_back(asked(tokenizer, question, weights));
+    words.documents.push_back(in_words(tokenizer, question, weights));
     letters.documents.push_back(recited(tokenizer, question, letters.documents.size(), weights));
   });
-  std::vector<TrainingSource> sources = {std::move(problems), std::move(questions), std::move(letters), prose(datasets, tokenizer, shares.prose)};
+  std::vector<TrainingSource> sources = {std::move(problems), std::move(questions), std::move(words), std::move(letters), prose(datasets, tokenizer, shares.prose)};
   std::erase_if(sources, [](const TrainingSource& source) { return source.share == 0; });
   if (sources.empty()) throw usage_error("all shares are 0; give at least one source of text a share");
   return sources;

@@ -60,7 +60,8 @@ bool is_right_or_wrong(const Outcome& outcome, const std::string& name) {
 BaselineTrial make_trial(Baseline& baseline, Store& store, const Trial& trial) {
   BaselineTrial made{.seconds = trial.seconds};
   for (const Metric& metric : trial.metrics) {
-    if (metric.leaf.empty()) made.metrics.push_back(metric);
+    // Rates of the parts too: their ranges belong to the headline.
+    if (metric.leaf.empty() || metric.unit == "tokens/s") made.metrics.push_back(metric);
   }
   std::vector<Outcome> outcomes;
   std::vector<std::size_t> order;

@@ -22,6 +22,7 @@ Json numbers_json(const std::map<std::string, double>& numbers) {
 
 Json metric_json(const Metric& metric) {
   Json object = {{"name", metric.name}, {"filter", metric.filter}, {"unit", metric.unit}, {"higher_is_better", metric.higher_is_better}, {"n", metric.count}};
+  if (!metric.leaf.empty()) object["leaf"] = metric.leaf;
   object["value"] = std::isfinite(metric.value) ? Json(metric.value) : Json(nullptr);
   if (metric.standard_error && std::isfinite(*metric.standard_error)) object["stderr"] = *metric.standard_error;
   return object;
@@ -32,6 +33,7 @@ Metric metric_from(const Json& object) {
   metric.unit = object.at("unit");
   metric.higher_is_better = object.at("higher_is_better");
   metric.count = object.at("n");
+  metric.leaf = object.value("leaf", "");
   metric.value = object.at("value").is_null() ? std::numeric_limits<double>::quiet_NaN() : object.at("value").get<double>();
   if (object.contains("stderr")) metric.standard_error = object["stderr"].get<double>();
   return metric;

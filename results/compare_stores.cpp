@@ -50,7 +50,7 @@ class Comparer {
     for (const auto& [first, second] : choose_sides(shelf_.known(), request_.first, request_.second)) {
       std::vector<CostPair> measured_beside;
       for (const std::string& task : tasks_) compare_task(first, second, task, measured_beside);
-      add_costs(first, second, "", measured_beside);
+      add_costs(first, second, "", measured_beside, CostKind::kBeside);
     }
     std::vector<double> p_values;
     for (const ScoreComparison& score : report_.scores) p_values.push_back(score.p);
@@ -71,21 +71,34 @@ class Comparer {
     Trials after = trials_of(shelf_, second, task, before.empty() ? nullptr : before.front());
     if (first == second && !before.empty()) run_again(before, after, title(first, second, task));
     if (before.empty() && after.empty()) return;
+    if (before.empty() && is_measurement_trial(*after.front())) return add_measurement(first, second, task, before, after);
     if (before.empty() || after.empty()) return note_missing(before.empty() ? first : second, task);
-    for (std::size_t i = 0; i < std::max(before.size(), after.size()); ++i) {
-      measured_beside.push_back({&before[std::min(i, before.size() - 1)]->trial, &after[std::min(i, after.size() - 1)]->trial});
-    }
+    if (is_measurement_trial(*before.front())) return add_measurement(first, second, task, before, after);
+    for (const CostPair& pair : draw_by_draw(before, after)) measured_beside.push_back(pair);
     const Metric* metric = choose_metric(before.front()->trial, request_.metric);
     if (metric == nullptr) {
       report_.notes.push_back(fmt::format("{}: no metric '{}'", title(first, second, task), request_.metric ? request_.metric->name : ""));
       return;
     }
-    if (shelf_.outcomes(*before.front(), metric->filter)->empty()) {  // a measurement: numbers without answers
-      std::vector<CostPair> own(measured_beside.end() - static_cast<std::ptrdiff_t>(std::max(before.size(), after.size())), measured_beside.end());
-      measured_beside.resize(measured_beside.size() - own.size());
-      return add_costs(first, second, task, own);
-    }
     add_score(first, second, task, *metric, before, after);
+  }
+
+  // Numbers without answers.
+  bool is_measurement_trial(const StoredTrial& stored) {
+    const std::vector<Metric>& metrics = stored.trial.metrics;
+    return !metrics.empty() && keep(stored, metrics.front().filter)->empty();
+  }
+
+  static std::vector<CostPair> draw_by_draw(const Trials& before, const Trials& after) {
+    std::vector<CostPair> pairs;
+    for (std::size_t i = 0; i < std::max(before.size(), after.size()); ++i) {
+      pairs.push_back({before.empty() ? nullptr : &before[std::min(i, before.size() - 1)]->trial, &after[std::min(i, after.size() - 1)]->trial});
+    }
+    return pairs;
+  }
+
+  void add_measurement(const Side& first, const Side& second, const std::string& task, const Trials& before, const Trials& after) {
+    add_costs(first, second, task, draw_by_draw(before, after), CostKind::kMeasurement);
   }
 
   // The same side twice: its trial in the first store that has one against that of the last.
@@ -174,8 +187,8 @@ class Comparer {
     if (floor.trial_pairs > 0) score.noise = floor;
   }
 
-  void add_costs(const Side& first, const Side& second, const std::string& task, const std::vector<CostPair>& pairs) {
-    for (CostComparison& cost : compare_costs(pairs)) {
+  void add_costs(const Side& first, const Side& second, const std::string& task, const std::vector<CostPair>& pairs, CostKind kind) {
+    for (CostComparison& cost : compare_costs(pairs, kind)) {
       cost.model = first.model == second.model ? first.model : "";
       cost.first_label = label(first, second);
       cost.second_label = label(second, first);

@@ -75,10 +75,11 @@ void conclude_noise(NoiseFloor& floor, double level);
 
 // Memory, speed, divergence and the like: how often as much the second takes.
 struct CostComparison {
-  std::string model, first_label, second_label, name, task_label, unit;  // no task: over all tasks
+  std::string model, first_label, second_label, name, part, task_label, unit;  // part: "batch_8"; no task: over all tasks
   bool higher_is_better = true;
   double first = 0, second = 0;         // median
   double ratio = 0, low = 0, high = 0;  // median and range over the measurements
+  std::optional<double> second_error;   // standard error of the second, where the measurement has one
   std::size_t measurements = 0;         // pairs the ratio is over
   std::string spread_from;              // "trials", "repeats", "" where there is one measurement
 };

@@ -102,7 +102,7 @@ std::string subject_line(const ScoreComparison& score, const SubjectComparison& 
 
 std::string cost_line(const CostComparison& cost) {
   Line line("cost", cost);
-  line.text("metric", cost.name).text("unit", cost.unit).number("n", static_cast<double>(cost.measurements));
+  line.text("subject", cost.part).text("metric", cost.name).text("unit", cost.unit).number("n", static_cast<double>(cost.measurements));
   line.number("first_value", cost.first).number("second_value", cost.second).number("ratio", cost.ratio).interval("ratio", {cost.low, cost.high});
   return line.csv();
 }

@@ -77,10 +77,12 @@ OrderedJson cost_json(const CostComparison& cost) {
   OrderedJson object{{"model", cost.model}, {"first", cost.first_label}, {"second", cost.second_label}};
   if (!cost.task_label.empty()) object["task"] = cost.task_label;
   object["name"] = cost.name;
+  if (!cost.part.empty()) object["part"] = cost.part;
   object["unit"] = cost.unit;
   object["higher_is_better"] = cost.higher_is_better;
   object["first_value"] = json_number(cost.first);
   object["second_value"] = json_number(cost.second);
+  if (cost.second_error) object["second_stderr"] = json_number(*cost.second_error);
   object["ratio"] = json_number(cost.ratio);
   object["range"] = interval_json({cost.low, cost.high});
   object["pairs"] = cost.measurements;

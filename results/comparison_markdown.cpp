@@ -86,6 +86,12 @@ std::string subject_table(const ScoreComparison& score) {
   return text;
 }
 
+std::string cost_name(const CostComparison& cost) {
+  std::string name = markdown_text(cost.name);
+  if (!cost.part.empty()) name += ", " + markdown_text(cost.part);
+  return cost.task_label.empty() ? name : fmt::format("{} ({})", name, markdown_text(cost.task_label));
+}
+
 std::string cost_table(const ComparisonReport& report) {
   if (report.costs.empty()) return "";
   std::string text = "\n## Costs\n\n" + markdown_line({"sides", "what", "first", "second", "ratio", "range", "over"}) +
@@ -94,9 +100,10 @@ std::string cost_table(const ComparisonReport& report) {
     const std::string sides = fmt::format("{} → {}{}", markdown_text(cost.first_label), markdown_text(cost.second_label),
                                           cost.model.empty() ? "" : " on " + markdown_text(cost.model));
     const std::string range = cost.spread_from.empty() ? "one measurement" : plain_interval({cost.low, cost.high});
-    text += markdown_line({sides, markdown_text(cost.name) + (cost.task_label.empty() ? "" : fmt::format(" ({})", markdown_text(cost.task_label))),
-                           std::isnan(cost.first) ? "–" : shown_number(cost.first, cost.unit), shown_number(cost.second, cost.unit), plain_number(cost.ratio),
-                           range, fmt::format("{} {}", cost.measurements, cost.measurements == 1 ? "pair" : "pairs")});
+    std::string second = shown_number(cost.second, cost.unit);
+    if (cost.second_error && !std::isnan(*cost.second_error)) second += " ± " + shown_number(*cost.second_error, cost.unit);
+    text += markdown_line({sides, cost_name(cost), std::isnan(cost.first) ? "–" : shown_number(cost.first, cost.unit), second, plain_number(cost.ratio),
+                           cost.measurements == 0 ? "–" : range, fmt::format("{} {}", cost.measurements, cost.measurements == 1 ? "pair" : "pairs")});
   }
   return text;
 }
@@ -135,7 +142,9 @@ std::vector<std::pair<std::string, std::string>> comparison_methods(const Compar
     methods.emplace_back("noise floor", "z·√flips / examples over trials of one cell run again (A/A); 3 flips where none was seen");
   }
   if (!report.costs.empty())
-    methods.emplace_back("costs", "median ratio second / first over pairs of trials, with the smallest and largest; of repeats within a trial their range");
+    methods.emplace_back("costs",
+                         "median ratio second / first over pairs of trials, with the smallest and largest; of repeats within a trial their range, where both "
+                         "were measured in turns that of their ratios");
   return methods;
 }
 

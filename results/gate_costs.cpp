@@ -26,7 +26,7 @@ std::optional<Metric> joined_cost(std::vector<Trial> trials, const std::string& 
 }
 
 Judged judge_cost_pairs(std::span<const CostPair> pairs, const std::string& name, const Bounds& bounds) {
-  for (const CostComparison& cost : compare_costs(pairs)) {
+  for (const CostComparison& cost : compare_costs(pairs)) {  // those of whole tasks alone: the parts of a measurement have their own names
     if (cost.name != name || cost.measurements == 0) continue;
     const std::string how = cost.spread_from.empty()
                                 ? "one pair of measurements: their spread is not known"

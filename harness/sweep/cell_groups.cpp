@@ -1,9 +1,11 @@
 #include "harness/sweep/cell_groups.h"
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 
 #include "harness/sweep/known_tasks.h"
+#include "harness/sweep/until_examples.h"
 
 namespace winnow {
 
@@ -17,6 +19,10 @@ std::vector<CellGroup> group_cells(const std::vector<const Cell*>& cells) {
   }
   std::vector<CellGroup> ordered;
   for (auto& [place, group] : groups) ordered.push_back(std::move(group));
+  std::ranges::stable_sort(ordered, {}, [](const CellGroup& group) {
+    const bool has_until = std::ranges::any_of(group.cells, [](const Cell* cell) { return until_of(*cell).has_value(); });
+    return std::tuple(group.cells.front()->model_index, group.kind, has_until);
+  });
   return ordered;
 }
 

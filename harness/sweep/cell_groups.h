@@ -13,7 +13,7 @@ struct CellGroup {
   std::vector<const Cell*> cells;
 };
 
-// Models follow each other; of each, its variants come first, its measurements last.
+// Models follow each other; of each, its variants come first, those with "until" after those they are compared with, its measurements last.
 std::vector<CellGroup> group_cells(const std::vector<const Cell*>& cells);
 
 }  // namespace winnow

@@ -13,6 +13,7 @@
 
 #include "harness/sweep/cell_groups.h"
 #include "harness/sweep/child_process.h"
+#include "harness/sweep/until_examples.h"
 #include "harness/sweep/worker_messages.h"
 
 namespace winnow {
@@ -195,17 +196,30 @@ class WorkersRunner {
 
   static bool measures(const Portion& portion) { return portion.kind == CellGroup::Kind::kMeasurement; }
 
+  bool is_to_come(const std::string& key) const {
+    const auto has = [&](const Portion& portion) { return std::ranges::any_of(portion.cells, [&](const Cell* cell) { return cell->key == key; }); };
+    return !ends_.contains(key) &&
+           (std::ranges::any_of(waiting_, has) || std::ranges::any_of(workers_, [&](const auto& worker) { return has(worker->portion()); }));
+  }
+
+  // A task with "until" is compared with the unpruned model's answers, which have to be there.
+  bool has_to_wait(const Portion& portion) const {
+    return std::ranges::any_of(portion.cells, [&](const Cell* cell) { return until_of(*cell) && is_to_come(unpruned_key(*cell)); });
+  }
+
   // Measurements have the machine to themselves.
   void start_what_fits() {
     while (!waiting_.empty()) {
-      const bool is_alone = measures(waiting_.front());
+      const auto next = std::ranges::find_if(waiting_, [&](const Portion& portion) { return !has_to_wait(portion); });
+      if (next == waiting_.end()) return;
+      const bool is_alone = measures(*next);
       const auto seat = std::ranges::find(is_taken_, false);
       if (seat == is_taken_.end() || (is_alone && !workers_.empty()) ||
           std::ranges::any_of(workers_, [](const auto& worker) { return measures(worker->portion()); }))
         return;
       const auto number = static_cast<std::size_t>(seat - is_taken_.begin());
-      workers_.push_back(std::make_unique<Worker>(std::move(waiting_.front()), number, setup_, is_alone ? setup_.alone : setup_.seats[number]));
-      waiting_.pop_front();
+      workers_.push_back(std::make_unique<Worker>(std::move(*next), number, setup_, is_alone ? setup_.alone : setup_.seats[number]));
+      waiting_.erase(next);
       is_taken_[number] = true;
     }
   }

@@ -167,5 +167,39 @@ TEST(Costs, AreRatiosWithTheirRange) {
   EXPECT_EQ(costs[1].spread_from, "repeats");
 }
 
+TEST(Costs, OfAMeasurementAreOfItsPartsAndOfRatiosInTurns) {
+  const auto trial = [](const Json& steps, double speed, std::optional<double> ratio) {
+    Trial made;
+    made.cell.identity = {{"steps", steps}};
+    made.metrics = {{.name = "decode_tokens_per_second", .filter = "batch_8", .value = speed, .unit = "tokens/s"},
+                    {.name = "decode_tokens_per_second", .value = speed, .unit = "tokens/s", .leaf = "batch_8"},
+                    {.name = "decode_tokens_per_second_low", .value = speed * 0.5, .unit = "tokens/s", .leaf = "batch_8"},
+                    {.name = "decode_tokens_per_second_high", .value = speed * 2, .unit = "tokens/s", .leaf = "batch_8"},
+                    {.name = "experts_touched", .value = 3, .unit = "experts", .leaf = "batch_8_layer_0", .parent = "batch_8"}};
+    if (!ratio) return made;
+    for (const auto& [name, value] :
+         {std::pair{"decode_speed_ratio", *ratio}, {"decode_speed_ratio_low", *ratio - 0.1}, {"decode_speed_ratio_high", *ratio + 0.1}}) {
+      made.metrics.push_back({.name = name, .value = value, .unit = "ratio", .leaf = "batch_8"});
+    }
+    return made;
+  };
+  const Trial dense = trial(Json::array(), 10, 1), pruned = trial({"x"}, 15, 1.4), other = trial({"y"}, 20, 1.9);
+  const std::vector<CostComparison> turns = compare_costs(std::vector<CostPair>{{&dense, &pruned}}, CostKind::kMeasurement);
+  ASSERT_EQ(turns.size(), 2u);  // the headline, and the part it is of
+  for (const CostComparison& cost : turns) {
+    EXPECT_EQ(cost.ratio, 1.4);
+    EXPECT_DOUBLE_EQ(cost.low, 1.3);
+    EXPECT_DOUBLE_EQ(cost.high, 1.5);
+    EXPECT_EQ(cost.spread_from, "repeats");
+  }
+  EXPECT_EQ(turns[1].part, "batch_8");
+  const CostComparison apart = compare_costs(std::vector<CostPair>{{&pruned, &other}}, CostKind::kMeasurement)[1];
+  EXPECT_DOUBLE_EQ(apart.ratio, 20.0 / 15);
+  EXPECT_DOUBLE_EQ(apart.low, 10.0 / 30);
+  const CostComparison alone = compare_costs(std::vector<CostPair>{{nullptr, &pruned}}, CostKind::kMeasurement)[0];
+  EXPECT_EQ(alone.measurements, 0u);
+  EXPECT_EQ(alone.second, 15);
+}
+
 }  // namespace
 }  // namespace winnow

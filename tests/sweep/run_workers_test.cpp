@@ -62,6 +62,18 @@ TEST(RunWorkers, GivesEveryVariantAProcess) {
   EXPECT_TRUE(bench.log.trials.empty());  // workers save by themselves
 }
 
+TEST(RunWorkers, AVariantWithUntilWaitsForTheUnprunedModel) {
+  Bench bench("sleep 0.2; run_all", R"([{"task": "letters", "limit": 20, "until": {"difference": 0.1}}])");
+  bench.setup.seats = {{}, {}};
+  std::vector<std::size_t> ended_before;
+  bench.setup.order = [&, order = bench.setup.order](const Assignment& assignment) {
+    ended_before.push_back(bench.ends.size());
+    return order(assignment);
+  };
+  EXPECT_EQ(bench.run().ran, 2u);
+  EXPECT_THAT(ended_before, ElementsAre(0u, 1u));
+}
+
 TEST(RunWorkers, ACrashIsARowWithItsSignalAndLastWordsAndTheRestGoesOn) {
   Bench bench("[ $attempt = 1 ] || { run_all; exit; }; begin 0; end 0 1; begin 1; echo 'so it ends' >&2; kill -SEGV $$");
   std::vector<std::string> lines;

@@ -63,6 +63,13 @@ TEST(RunUntil, GoesOnWhereItWasStopped) {
   EXPECT_GT(documents.size(), before);
 }
 
+TEST(RunUntil, TheUnprunedModelGoesFirstWhereverItStands) {
+  UntilBench bench(
+      letters_sweep(kUntil, R"([{"name": "one", "path": "one"}])", R"([{"label": "half", "steps": [{"pruner": "halve"}]}, {"label": "dense", "steps": []}])"));
+  EXPECT_EQ(bench.run().ran, 2u);
+  EXPECT_EQ(bench.log.trials[0].cell.variant, "dense");
+}
+
 TEST(RunUntil, NeedsTheUnprunedModelFirst) {
   UntilBench bench(letters_sweep(kUntil, R"([{"name": "one", "path": "one"}])", R"([{"label": "half", "steps": [{"pruner": "halve"}]}])"));
   EXPECT_EQ(bench.run().failed, 1u);

@@ -93,6 +93,9 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
   command->add_option("--words", plan.shares.words, "… multiple-choice questions with the choice in words before its letter")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command->add_option("--judgements", plan.shares.judgements, "… multiple-choice questions up to a choice that is judged right or wrong")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--letters", plan.shares.letters, "… choices with their letters recited")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--prose", plan.shares.prose, "… prose of the closed world")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--seed", plan.seed, "of the first weights and of the order of the data")->capture_default_str();

@@ -93,7 +93,7 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
   command->add_option("--words", plan.shares.words, "… multiple-choice questions with the choice in words before its letter")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--judgements", plan.shares.judgements, "… multiple-choice questions up to a choice that is judged right or wrong")
+  command->add_option("--told", plan.shares.told, "… multiple-choice questions with the right choice in words before the choices")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--letters", plan.shares.letters, "… choices with their letters recited")->check(CLI::NonNegativeNumber)->capture_default_str();

@@ -53,7 +53,7 @@ OrderedJson TrainingPlan::to_json() const {
   json["seed"] = seed;
   json["prompt_weight"] = weights.prompt;
   json["letter_weight"] = weights.letter;
-  json["shares"] = {shares.problems, shares.questions, shares.words, shares.judgements, shares.letters, shares.prose};
+  json["shares"] = {shares.problems, shares.questions, shares.words, shares.told, shares.letters, shares.prose};
   return json;
 }
 

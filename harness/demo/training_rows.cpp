@@ -1,7 +1,5 @@
 #include "harness/demo/training_rows.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <functional>
 #include <numeric>
@@ -41,7 +39,7 @@ class DocumentWriter {
   std::vector<float> weights_;
 };
 
-const std::string kAsked = "\nAnswer:";
+const std::string kAsked = "\nAnswer:", kInWords = "\nIn words:";
 
 // A lettered question, taken apart again.
 struct Lettered {
@@ -51,6 +49,12 @@ struct Lettered {
     prompt = std::get<ScoreRequest>(example.requests.front()).context;
     WINNOW_CHECK(prompt.ends_with(kAsked));
     prompt.resize(prompt.size() - kAsked.size());
+  }
+  // Where in the prompt the first choice's line begins.
+  std::size_t choices_begin() const {
+    const std::size_t begin = prompt.rfind("\nA. ");
+    WINNOW_CHECK(begin != std::string::npos);
+    return begin;
   }
   std::size_t gold;
   std::string prompt;  // without what asks for the letter
@@ -65,27 +69,22 @@ TrainingDocument asked(const Tokenizer& tokenizer, const Lettered& question, con
 TrainingDocument in_words(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
   const std::string& letter = question.letters.at(question.gold);
   DocumentWriter document(tokenizer);
-  document.add(question.prompt + "\nIn words:", weights.prompt).add(" " + question.choices.at(question.gold), 1).add(letter, weights.letter);
+  document.add(question.prompt + kInWords, weights.prompt).add(" " + question.choices.at(question.gold), 1).add(letter, weights.letter);
   return document.add(kAsked, weights.prompt).add(letter, weights.letter).finish();
 }
 
-// The question up to one of its choices, and whether that is right: as often the right one as another. Until the verdict it reads as the question that is asked, so
-// that what a choice is worth is known where it ends, and the letter needs only to be fetched from there.
-TrainingDocument judged(const Tokenizer& tokenizer, const Lettered& question, std::uint64_t seed, const TaskWeights& weights) {
-  PythonRandom random(seed);
-  const std::size_t others = question.choices.size() - 1, drawn = random.below(2 * others);
-  const std::size_t choice = drawn < others ? question.gold : (question.gold + 1 + drawn - others) % question.choices.size();
-  std::string prompt = question.prompt.substr(0, question.prompt.rfind("\nA. "));
-  for (std::size_t i = 0; i <= choice; ++i) prompt += fmt::format("\n{}. {}", question.letters[i].substr(1), question.choices[i]);
-  return DocumentWriter(tokenizer).add(prompt, weights.prompt).add(choice == question.gold ? " right" : " wrong", weights.letter).finish();
+// With the right words before the choices: the letter is then a matter of finding them, and what remains for the question as it is asked is to know them.
+TrainingDocument told(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
+  const std::size_t choices = question.choices_begin();
+  DocumentWriter document(tokenizer);
+  document.add(question.prompt.substr(0, choices) + kInWords, weights.prompt).add(" " + question.choices.at(question.gold), 1);
+  return document.add(question.prompt.substr(choices) + kAsked, weights.prompt).add(question.letters.at(question.gold), weights.letter).finish();
 }
 
 // The choices, then each with its letter, in an order that tells no letter.
 TrainingDocument recited(const Tokenizer& tokenizer, const Lettered& question, std::uint64_t seed, const TaskWeights& weights) {
-  const std::size_t choices = question.prompt.rfind("\nA. ");
-  WINNOW_CHECK(choices != std::string::npos);
   DocumentWriter document(tokenizer);
-  document.add(question.prompt.substr(choices) + "\nLetters:", weights.prompt);
+  document.add(question.prompt.substr(question.choices_begin()) + "\nLetters:", weights.prompt);
   for (const std::size_t choice : PythonRandom(seed).sample(question.choices.size(), question.choices.size()))
     document.add(" " + question.choices[choice], weights.prompt).add(question.letters.at(choice), weights.letter).add(",", weights.prompt);
   return document.finish();
@@ -114,16 +113,16 @@ std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tok
     problems.documents.push_back(DocumentWriter(tokenizer).add(prompt, weights.prompt).add(" " + example.record.target, 1).finish());
   });
   TrainingSource questions{.name = "questions", .share = shares.questions, .documents = {}}, words{.name = "words", .share = shares.words, .documents = {}};
-  TrainingSource judgements{.name = "judgements", .share = shares.judgements, .documents = {}};
+  TrainingSource told_words{.name = "told", .share = shares.told, .documents = {}};
   TrainingSource letters{.name = "letters", .share = shares.letters, .documents = {}};
   for_each_example(datasets, "mmlu", {{"dataset", "demo_mmlu"}, {"split", "auxiliary_train"}, {"shots", 0}}, [&](const Example& example) {
     const Lettered question(example);
     questions.documents.push_back(asked(tokenizer, question, weights));
     words.documents.push_back(in_words(tokenizer, question, weights));
-    judgements.documents.push_back(judged(tokenizer, question, judgements.documents.size(), weights));
+    told_words.documents.push_back(told(tokenizer, question, weights));
     letters.documents.push_back(recited(tokenizer, question, letters.documents.size(), weights));
   });
-  std::vector<TrainingSource> sources = {std::move(problems), std::move(questions), std::move(words), std::move(judgements), std::move(letters), prose(datasets, tokenizer, shares.prose)};
+  std::vector<TrainingSource> sources = {std::move(problems), std::move(questions), std::move(words), std::move(told_words), std::move(letters), prose(datasets, tokenizer, shares.prose)};
   std::erase_if(sources, [](const TrainingSource& source) { return source.share == 0; });
   if (sources.empty()) throw usage_error("all shares are 0; give at least one source of text a share");
   return sources;

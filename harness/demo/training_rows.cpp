@@ -11,6 +11,7 @@ namespace winnow {
 namespace {
 
 constexpr std::size_t kOpenRows = 24;
+constexpr int kOrders = 4;  // of a question's choices
 
 // Puts a document together from parts that count differently. A part begins where the text before it is a whole number of pieces.
 class DocumentWriter {
@@ -46,47 +47,57 @@ struct Lettered {
   explicit Lettered(const Example& example)
       : gold(static_cast<std::size_t>(example.record.gold.value())), choices(Json::parse(example.record.doc_json).at("choices").get<std::vector<std::string>>()) {
     for (const Request& request : example.requests) letters.push_back(std::get<ScoreRequest>(request).continuation);
-    prompt = std::get<ScoreRequest>(example.requests.front()).context;
-    WINNOW_CHECK(prompt.ends_with(kAsked));
-    prompt.resize(prompt.size() - kAsked.size());
-  }
-  // Where in the prompt the first choice's line begins.
-  std::size_t choices_begin() const {
+    const std::string& prompt = std::get<ScoreRequest>(example.requests.front()).context;
     const std::size_t begin = prompt.rfind("\nA. ");
-    WINNOW_CHECK(begin != std::string::npos);
-    return begin;
+    WINNOW_CHECK(begin != std::string::npos && prompt == prompt.substr(0, begin) + lines() + kAsked);
+    question = prompt.substr(0, begin);
   }
+
+  std::string lines() const {
+    std::string text;
+    for (std::size_t i = 0; i < choices.size(); ++i) text += "\n" + letters[i].substr(1) + ". " + choices[i];
+    return text;
+  }
+  const std::string& right_words() const { return choices.at(gold); }
+  const std::string& right_letter() const { return letters.at(gold); }
+  // The same question with its choices in another order, so that its letter cannot be learned by heart.
+  Lettered in_order(PythonRandom& random) const {
+    Lettered other = *this;
+    const std::vector<std::size_t> order = random.sample(choices.size(), choices.size());
+    for (std::size_t i = 0; i < order.size(); ++i) other.choices[i] = choices[order[i]];
+    other.gold = static_cast<std::size_t>(std::ranges::find(order, gold) - order.begin());
+    return other;
+  }
+
   std::size_t gold;
-  std::string prompt;  // without what asks for the letter
+  std::string question;  // what stands before the choices
   std::vector<std::string> choices, letters;
 };
 
 TrainingDocument asked(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
-  return DocumentWriter(tokenizer).add(question.prompt + kAsked, weights.prompt).add(question.letters.at(question.gold), weights.letter).finish();
+  return DocumentWriter(tokenizer).add(question.question + question.lines() + kAsked, weights.prompt).add(question.right_letter(), weights.letter).finish();
 }
 
 // With the right words before their letter: which words are right, and which letter words have, are learned apart and sooner than both in one step.
 TrainingDocument in_words(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
-  const std::string& letter = question.letters.at(question.gold);
   DocumentWriter document(tokenizer);
-  document.add(question.prompt + kInWords, weights.prompt).add(" " + question.choices.at(question.gold), 1).add(letter, weights.letter);
-  return document.add(kAsked, weights.prompt).add(letter, weights.letter).finish();
+  document.add(question.question + question.lines() + kInWords, weights.prompt).add(" " + question.right_words(), 1).add(question.right_letter(), weights.letter);
+  return document.add(kAsked, weights.prompt).add(question.right_letter(), weights.letter).finish();
 }
 
 // With the right words before the choices: the letter is then a matter of finding them, and what remains for the question as it is asked is to know them.
 TrainingDocument told(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
-  const std::size_t choices = question.choices_begin();
   DocumentWriter document(tokenizer);
-  document.add(question.prompt.substr(0, choices) + kInWords, weights.prompt).add(" " + question.choices.at(question.gold), 1);
-  return document.add(question.prompt.substr(choices) + kAsked, weights.prompt).add(question.letters.at(question.gold), weights.letter).finish();
+  document.add(question.question + kInWords, weights.prompt).add(" " + question.right_words(), 1);
+  return document.add(question.lines() + kAsked, weights.prompt).add(question.right_letter(), weights.letter).finish();
 }
 
 // The choices, then each with its letter, in an order that tells no letter.
-TrainingDocument recited(const Tokenizer& tokenizer, const Lettered& question, std::uint64_t seed, const TaskWeights& weights) {
+TrainingDocument recited(const Tokenizer& tokenizer, const Lettered& question, PythonRandom& random, const TaskWeights& weights) {
   DocumentWriter document(tokenizer);
-  document.add(question.prompt.substr(question.choices_begin()) + "\nLetters:", weights.prompt);
-  for (const std::size_t choice : PythonRandom(seed).sample(question.choices.size(), question.choices.size()))
-    document.add(" " + question.choices[choice], weights.prompt).add(question.letters.at(choice), weights.letter).add(",", weights.prompt);
+  document.add(question.lines() + "\nLetters:", weights.prompt);
+  for (const std::size_t choice : random.sample(question.choices.size(), question.choices.size()))
+    document.add(" " + question.choices[choice], weights.prompt).add(question.letters[choice], weights.letter).add(",", weights.prompt);
   return document.finish();
 }
 
@@ -115,12 +126,15 @@ std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tok
   TrainingSource questions{.name = "questions", .share = shares.questions, .documents = {}}, words{.name = "words", .share = shares.words, .documents = {}};
   TrainingSource told_words{.name = "told", .share = shares.told, .documents = {}};
   TrainingSource letters{.name = "letters", .share = shares.letters, .documents = {}};
+  PythonRandom random(1);
   for_each_example(datasets, "mmlu", {{"dataset", "demo_mmlu"}, {"split", "auxiliary_train"}, {"shots", 0}}, [&](const Example& example) {
     const Lettered question(example);
-    questions.documents.push_back(asked(tokenizer, question, weights));
+    for (int i = 0; i < kOrders; ++i) {
+      questions.documents.push_back(asked(tokenizer, question.in_order(random), weights));
+      told_words.documents.push_back(told(tokenizer, question.in_order(random), weights));
+    }
     words.documents.push_back(in_words(tokenizer, question, weights));
-    told_words.documents.push_back(told(tokenizer, question, weights));
-    letters.documents.push_back(recited(tokenizer, question, letters.documents.size(), weights));
+    letters.documents.push_back(recited(tokenizer, question, random, weights));
   });
   std::vector<TrainingSource> sources = {std::move(problems), std::move(questions), std::move(words), std::move(told_words), std::move(letters), prose(datasets, tokenizer, shares.prose)};
   std::erase_if(sources, [](const TrainingSource& source) { return source.share == 0; });

@@ -32,7 +32,7 @@ struct SourceShares {
   double problems = 0.4, questions = 0.2, words = 0.1, told = 0.1, letters = 0.05, prose = 0.15;
 };
 
-// The demo's own sets as its tasks ask them: worked problems of demo_gsm8k's train split; demo_mmlu's auxiliary_train, each question as it is asked; with the
+// The demo's own sets as its tasks ask them: worked problems of demo_gsm8k's train split; demo_mmlu's auxiliary_train, each question as it is asked, in four orders of its choices; with the
 // right choice in words before its letter; with these words before the choices; and its choices alone with their letters recited; and demo_text's train split. Prompts are those of the tasks
 // themselves, without shots. Sources of share 0 are left out.
 std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights, const SourceShares& shares);

@@ -78,11 +78,11 @@ TrainingDocument asked(const Tokenizer& tokenizer, const Lettered& question, con
   return DocumentWriter(tokenizer).add(question.question + question.lines() + kAsked, weights.prompt).add(question.right_letter(), weights.letter).finish();
 }
 
-// With the right words before their letter: which words are right, and which letter words have, are learned apart and sooner than both in one step.
+// Answered by the right words and then their letter: which words are right, and which letter words have, are learned apart and sooner than both in one step.
 TrainingDocument in_words(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
   DocumentWriter document(tokenizer);
-  document.add(question.question + question.lines() + kInWords, weights.prompt).add(" " + question.right_words(), 1).add(question.right_letter(), weights.letter);
-  return document.add(kAsked, weights.prompt).add(question.right_letter(), weights.letter).finish();
+  document.add(question.question + question.lines() + kAsked, weights.prompt).add(" " + question.right_words(), 1).add(question.right_letter(), weights.letter);
+  return document.finish();
 }
 
 // With the right words before the choices: the letter is then a matter of finding them, and what remains for the question as it is asked is to know them.
@@ -133,7 +133,7 @@ std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tok
       questions.documents.push_back(asked(tokenizer, question.in_order(random), weights));
       told_words.documents.push_back(told(tokenizer, question.in_order(random), weights));
     }
-    words.documents.push_back(in_words(tokenizer, question, weights));
+    words.documents.push_back(in_words(tokenizer, question.in_order(random), weights));
     letters.documents.push_back(recited(tokenizer, question, random, weights));
   });
   std::vector<TrainingSource> sources = {std::move(problems), std::move(questions), std::move(words), std::move(told_words), std::move(letters), prose(datasets, tokenizer, shares.prose)};

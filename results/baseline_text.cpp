@@ -20,7 +20,7 @@ Json numbers_json(const std::map<std::string, double>& numbers) {
   return object;
 }
 
-Json metric_json(const Metric& metric) {
+Json exact_metric(const Metric& metric) {
   Json object = {{"name", metric.name}, {"filter", metric.filter}, {"unit", metric.unit}, {"higher_is_better", metric.higher_is_better}, {"n", metric.count}};
   if (!metric.leaf.empty()) object["leaf"] = metric.leaf;
   object["value"] = std::isfinite(metric.value) ? Json(metric.value) : Json(nullptr);
@@ -41,7 +41,7 @@ Metric metric_from(const Json& object) {
 
 Json trial_json(const BaselineTrial& trial) {
   Json object = {{"task", trial.task}, {"metrics", Json::array()}, {"seconds", numbers_json(trial.seconds)}, {"right", Json::array()}};
-  for (const Metric& metric : trial.metrics) object["metrics"].push_back(metric_json(metric));
+  for (const Metric& metric : trial.metrics) object["metrics"].push_back(exact_metric(metric));
   for (const BaselineTrial::Right& right : trial.right) {
     object["right"].push_back(
         {{"name", right.name}, {"filter", right.filter}, {"count", std::ranges::count(right.bits, true)}, {"bits", base64(packed_bits(right.bits))}});

@@ -75,7 +75,7 @@ class Line {
   std::array<std::string, kColumns.size()> fields_;
 };
 
-std::string score_line(const ScoreComparison& score) {
+std::string score_fields(const ScoreComparison& score) {
   Line line("score", score);
   line.text("metric", score.metric.name).text("filter", score.metric.filter).text("unit", score.metric.unit).number("n", static_cast<double>(score.pairs));
   line.number("first_value", score.first).number("second_value", score.second).number("difference", score.difference.difference);
@@ -112,7 +112,7 @@ std::string cost_line(const CostComparison& cost) {
 std::string comparison_csv(const ComparisonReport& report) {
   std::string text = fmt::format("{}\n", fmt::join(kColumns, ","));
   for (const ScoreComparison& score : report.scores) {
-    text += score_line(score);
+    text += score_fields(score);
     for (const SubjectComparison& subject : score.subjects) text += subject_line(score, subject);
   }
   for (const CostComparison& cost : report.costs) text += cost_line(cost);

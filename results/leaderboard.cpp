@@ -29,11 +29,6 @@ constexpr std::array kCosts{
     Cost{"stored_bytes", Joining::kLast},
 };
 
-const Metric* find_metric(const Trial& trial, std::string_view name) {
-  const auto found = std::ranges::find_if(trial.metrics, [&](const Metric& metric) { return metric.name == name && metric.leaf.empty(); });
-  return found == trial.metrics.end() ? nullptr : &*found;
-}
-
 double phase_seconds(const Trial& trial, const char* phase) {
   const auto found = trial.seconds.find(phase);
   return found == trial.seconds.end() ? 0 : found->second;
@@ -134,6 +129,11 @@ std::vector<std::string> ignored_settings(const Trial& trial) {
 }
 
 }  // namespace
+
+const Metric* find_metric(const Trial& trial, std::string_view name, std::string_view leaf) {
+  const auto found = std::ranges::find_if(trial.metrics, [&](const Metric& metric) { return metric.name == name && metric.leaf == leaf; });
+  return found == trial.metrics.end() ? nullptr : &*found;
+}
 
 Leaderboard rank(std::vector<Trial> trials) {
   Leaderboard board;

@@ -4,12 +4,16 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/core/statistics.h"
 #include "harness/core/trial.h"
 
 namespace winnow {
+
+// The trial's metric of this name over all its examples, or over those of one leaf; null where it has none.
+const Metric* find_metric(const Trial& trial, std::string_view name, std::string_view leaf = "");
 
 // From the whole model's score on the same examples, with its 95 % interval: a difference, or of perplexities how often as much.
 struct PairedChange {

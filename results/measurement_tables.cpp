@@ -13,13 +13,6 @@
 namespace winnow {
 namespace {
 
-constexpr const char* kNothing = "–";
-
-const Metric* find_metric(const Trial& trial, std::string_view name, std::string_view leaf = "") {
-  const auto found = std::ranges::find_if(trial.metrics, [&](const Metric& metric) { return metric.name == name && metric.leaf == leaf; });
-  return found == trial.metrics.end() ? nullptr : &*found;
-}
-
 // As the report's other tables have it, but for small sizes, large counts and numbers whose first digit may stand far behind the point.
 std::string shown_value(double value, const std::string& unit) {
   if (unit == "bytes" && std::abs(value) < 1024 * 1024) return fmt::format("{:.1f} KiB", value / 1024);
@@ -37,17 +30,17 @@ std::string shown(const Metric* metric) {
 }
 
 // One column: its heading, and the text for a trial (of one part of it: "batch_8").
-struct Column {
+struct MeasuredColumn {
   std::string heading;
   std::function<std::string(const Trial& trial, const std::string& leaf)> text;
 };
 
-Column plain(std::string heading, std::string name) {
+MeasuredColumn plain(std::string heading, std::string name) {
   return {std::move(heading), [name](const Trial& trial, const std::string& leaf) { return shown(find_metric(trial, name, leaf)); }};
 }
 
 // "12.0 (11.5–12.1)"
-Column ranged(std::string heading, std::string name) {
+MeasuredColumn ranged(std::string heading, std::string name) {
   return {std::move(heading), [name](const Trial& trial, const std::string& leaf) -> std::string {
             const Metric *middle = find_metric(trial, name, leaf), *low = find_metric(trial, name + "_low", leaf),
                          *high = find_metric(trial, name + "_high", leaf);
@@ -56,7 +49,7 @@ Column ranged(std::string heading, std::string name) {
           }};
 }
 
-Column before_and_after(std::string heading, std::string name) {
+MeasuredColumn before_and_after(std::string heading, std::string name) {
   return {std::move(heading), [name](const Trial& trial, const std::string& leaf) -> std::string {
             const Metric *after = find_metric(trial, name, leaf), *before = find_metric(trial, name + "_before", leaf);
             return before == nullptr ? shown(after) : fmt::format("{} → {}", shown(before), shown(after));
@@ -65,7 +58,7 @@ Column before_and_after(std::string heading, std::string name) {
 
 struct TableForm {
   std::string task;
-  std::vector<Column> columns;
+  std::vector<MeasuredColumn> columns;
   std::string lines_of = {};  // a metric: one line for each leaf "batch_…" that has it; empty: one line a trial
 };
 
@@ -161,7 +154,7 @@ class Table {
     Line line{.names = {markdown_text(trial.cell.model), markdown_text(trial.cell.variant) + (is_contended ? " (contended)" : "") + mark(trial.reason)},
               .numbers = {}};
     if (!form_.lines_of.empty()) line.names.push_back(markdown_text(leaf.substr(leaf.rfind('_') + 1)));
-    for (const Column& column : form_.columns) line.numbers.push_back(column.text(trial, leaf));
+    for (const MeasuredColumn& column : form_.columns) line.numbers.push_back(column.text(trial, leaf));
     lines_.push_back(std::move(line));
   }
 

@@ -9,7 +9,6 @@
 namespace winnow {
 namespace {
 
-constexpr const char* kNothing = "–";
 
 // Numbered notes under the table; equal notes share their number.
 class Notes {

@@ -25,11 +25,6 @@ struct Point {
   std::optional<double> packed_bytes;  // were masked matrices kept as a bitmap and the weights that stay
 };
 
-const Metric* find_metric(const Trial& trial, std::string_view name, std::string_view leaf = "") {
-  const auto found = std::ranges::find_if(trial.metrics, [&](const Metric& metric) { return metric.name == name && metric.leaf == leaf; });
-  return found == trial.metrics.end() ? nullptr : &*found;
-}
-
 // Of all good trials of the row, the first that has the metric.
 const Metric* of_row(const Leaderboard& board, const LeaderboardRow& row, std::string_view name, std::string_view leaf = "") {
   for (const Trial& trial : board.trials) {

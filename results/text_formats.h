@@ -12,6 +12,8 @@ namespace winnow {
 std::string markdown_text(std::string_view text);
 std::string markdown_line(const std::vector<std::string>& fields);  // of a table
 
+inline constexpr const char* kNothing = "–";  // in a cell that has no value
+
 // A field of CSV; a text that a spreadsheet would take for a formula begins with an apostrophe.
 std::string csv_text(std::string_view text);
 std::string csv_number(double value);  // the shortest text that reads back as the same double

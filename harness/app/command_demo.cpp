@@ -17,17 +17,17 @@ struct GenerateOptions {
   bool check = false;
 };
 
-using Files = std::map<std::filesystem::path, std::string>;
+using GeneratedFiles = std::map<std::filesystem::path, std::string>;
 
-Files generated(const GenerateOptions& options) {
-  Files files;
+GeneratedFiles generated(const GenerateOptions& options) {
+  GeneratedFiles files;
   for (auto& [path, bytes] : demo::generate_datasets()) files[std::filesystem::path(options.out) / path] = std::move(bytes);
   if (options.tokenizer.empty()) return files;
   for (auto& [name, bytes] : demo::generate_tokenizer()) files[std::filesystem::path(options.tokenizer) / name] = std::move(bytes);
   return files;
 }
 
-int check(const Files& files) {
+int check_all(const GeneratedFiles& files) {
   int others = 0;
   for (const auto& [path, bytes] : files) {
     if (std::filesystem::is_regular_file(path) && read_file(path) == bytes) continue;
@@ -38,7 +38,7 @@ int check(const Files& files) {
   return others == 0 ? kExitOk : kExitSomeFailed;
 }
 
-int write(const Files& files) {
+int write_all(const GeneratedFiles& files) {
   std::size_t total = 0;
   for (const auto& [path, bytes] : files) {
     std::error_code failure;
@@ -62,8 +62,8 @@ void add_generate_command(CLI::App& demo, Invocation& invocation) {
   command->add_flag("--check", options->check, "write nothing: compare with the files that are there; exit code 1 where one differs");
   command->callback([options, &invocation] {
     invocation.action = [options] {
-      const Files files = generated(*options);
-      return options->check ? check(files) : write(files);
+      const GeneratedFiles files = generated(*options);
+      return options->check ? check_all(files) : write_all(files);
     };
   });
 }

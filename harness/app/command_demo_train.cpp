@@ -33,8 +33,8 @@ int train(const TrainOptions& options) {
       tokens += document.ids.size();
       longest = std::max(longest, document.ids.size());
     }
-    say(fmt::format("winnow: {}: {} documents, {} tokens, share {:.2f}", source.name,
-                    shown_count(static_cast<std::int64_t>(source.documents.size())), shown_count(static_cast<std::int64_t>(tokens)), source.share));
+    say(fmt::format("winnow: {}: {} documents, {} tokens, share {:.2f}", source.name, shown_count(static_cast<std::int64_t>(source.documents.size())),
+                    shown_count(static_cast<std::int64_t>(tokens)), source.share));
     if (longest > static_cast<std::size_t>(options.plan.length) + 1)
       throw usage_error("--length {}: {} has a document of {} tokens; give at least {}", options.plan.length, source.name, longest, longest - 1);
   }
@@ -76,7 +76,8 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
                           "  winnow demo train --out build/further --from harness/demo/model --data datasets --steps 2000 --peak-rate 1e-3\n");
   TrainingPlan& plan = options->plan;
   command->add_option("--out", options->out, "folder for the state, the loss curve and the model")->required()->type_name("FOLDER");
-  command->add_option("--from", options->from, "start from this model's weights with a fresh optimizer; layers that it lacks are added, wider experts narrowed")->type_name("FOLDER");
+  command->add_option("--from", options->from, "start from this model's weights with a fresh optimizer; layers that it lacks are added, wider experts narrowed")
+      ->type_name("FOLDER");
   command->add_option("--tokenizer", options->tokenizer, "folder of tokenizer.model")->type_name("FOLDER")->capture_default_str();
   command->add_option("--steps", plan.steps, "in all")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--warmup", plan.warmup_steps, "steps until the peak rate")->check(CLI::NonNegativeNumber)->capture_default_str();
@@ -86,7 +87,9 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--balance-weight", plan.balance_weight, "of the load-balancing loss")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--prompt-weight", plan.weights.prompt, "of a task's prompt, where its answer counts 1")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--prompt-weight", plan.weights.prompt, "of a task's prompt, where its answer counts 1")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--letter-weight", plan.weights.letter, "of the letter of a multiple-choice question")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--problems", plan.shares.problems, "share of the tokens that are worked problems")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--questions", plan.shares.questions, "… multiple-choice questions")->check(CLI::NonNegativeNumber)->capture_default_str();

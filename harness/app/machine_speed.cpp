@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "harness/app/open_model.h"
+#include "harness/core/clock.h"
 #include "harness/model/dtype.h"
 
 namespace winnow {
@@ -15,7 +16,6 @@ constexpr double kSeconds = 0.5;
 constexpr std::int64_t kPrefillRows = 256;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 26;
 
-double seconds_since(std::chrono::steady_clock::time_point start) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
 
 std::int64_t width_of(const ModelConfig& config) {
   std::int64_t width = 1;

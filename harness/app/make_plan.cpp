@@ -19,7 +19,6 @@ bool is_expert(Role role) { return role == Role::kExpertGate || role == Role::kE
 // A linear map of a decoder layer: what the papers' code calls find_layers.
 bool is_linear(const TensorSpec& tensor) { return tensor.layer >= 0 && tensor.shape.size() == 2; }
 
-std::int64_t elements(const TensorSpec& tensor) { return std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::int64_t{1}, std::multiplies<>()); }
 
 struct WeightCount {
   std::int64_t experts = 0, linears = 0;
@@ -188,6 +187,8 @@ PrunePlan plan_step(const PlanRequest& request, const StepSpec& step, const Prun
 }
 
 }  // namespace
+
+std::int64_t elements(const TensorSpec& tensor) { return std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::int64_t{1}, std::multiplies<>()); }
 
 PlanRequest request_plan(const VariantSpec& variant, const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& weights,
                          const std::string& model_sha256) {

@@ -13,6 +13,8 @@
 
 namespace winnow {
 
+std::int64_t elements(const TensorSpec& tensor);  // of its shape
+
 // A variant's steps and the model they are for.
 struct PlanRequest {
   const ModelConfig& config;

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 
+#include "harness/app/make_plan.h"
 #include "harness/core/error.h"
 #include "harness/engine/cuda.h"
 #include "harness/engine/timed_batch.h"
@@ -58,7 +59,6 @@ bool shares_storage(const ModelConfig& config, const TensorSpec& tensor) {
   return !storage.empty() && storage[tensor.expert] != tensor.expert;
 }
 
-std::int64_t elements(const TensorSpec& tensor) { return std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::int64_t{1}, std::multiplies<>()); }
 
 class EngineModel : public EngineMeasuredModel {
  public:

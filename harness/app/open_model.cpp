@@ -9,6 +9,7 @@
 #include "harness/app/make_plan.h"
 #include "harness/app/measured_model.h"
 #include "harness/app/stop_signals.h"
+#include "harness/core/clock.h"
 #include "harness/core/digest.h"
 #include "harness/engine/cuda.h"
 #include "harness/engine/version.h"
@@ -24,7 +25,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // What is known of a model once its files were looked at, or its server asked. One of the three kinds is there.
 struct KnownModel {

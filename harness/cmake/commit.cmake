@@ -5,5 +5,5 @@ add_custom_target(winnow_commit BYPRODUCTS "${commit_source}"
                   COMMAND ${CMAKE_COMMAND} -DSOURCE_FOLDER=${PROJECT_SOURCE_DIR} -DOUTPUT=${commit_source} -P "${CMAKE_CURRENT_LIST_DIR}/write_commit.cmake"
                   COMMENT "" VERBATIM)
 target_sources(winnow_app PRIVATE "${commit_source}")
-set_source_files_properties("${commit_source}" PROPERTIES GENERATED TRUE SKIP_PRECOMPILE_HEADERS TRUE)
+set_source_files_properties("${commit_source}" PROPERTIES GENERATED TRUE SKIP_PRECOMPILE_HEADERS TRUE SKIP_UNITY_BUILD_INCLUSION TRUE)
 add_dependencies(winnow_app winnow_commit)

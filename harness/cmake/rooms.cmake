@@ -19,6 +19,11 @@ function(winnow_room name folder)
     target_link_libraries(winnow_${name} PUBLIC winnow::libtorch)
   endif()
   winnow_precompile(winnow_${name} $<BOOL:${ROOM_TORCH}>)
+  # Plug-ins all call their registration the same, so their files stay apart.
+  if(WINNOW_JOIN_SOURCES AND NOT ROOM_OBJECT)
+    set_target_properties(winnow_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE BATCH UNITY_BUILD_BATCH_SIZE 8)
+    target_compile_options(winnow_${name} PRIVATE -Wno-subobject-linkage)  # said of any class in an included file that holds one of an anonymous namespace
+  endif()
 endfunction()
 
 # Precompiled headers, built once per kind: nlohmann's json and fmt everywhere, ATen where torch is linked.

@@ -13,7 +13,6 @@
 namespace winnow {
 namespace {
 
-constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
 double weight_of(const StratumSample& sample) {
   if (sample.weight > 0) return sample.weight;

@@ -12,7 +12,6 @@
 namespace winnow {
 namespace {
 
-constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Where a falling function meets `level` between low and high; an end where it does not.

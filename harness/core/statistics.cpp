@@ -13,7 +13,6 @@
 namespace winnow {
 namespace {
 
-constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<double> differences(std::span<const double> first, std::span<const double> second) {
   WINNOW_CHECK(first.size() == second.size());

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,6 +10,8 @@ namespace winnow {
 double mean(std::span<const double> values);  // of no values: NaN, as for all functions here
 // Sample standard deviation (n − 1) over √n, as lm-evaluation-harness has it for means. 0 values or 1 give NaN.
 double mean_standard_error(std::span<const double> values);
+
+inline constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();  // of what cannot be computed
 
 struct GroupPart {
   double value;

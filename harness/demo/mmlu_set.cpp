@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kSeed = 500;
 constexpr std::size_t kTrain = 3400, kDev = 5, kVal = 30, kTest = 140;
-constexpr int kMostTries = 200000;
+constexpr int kMostQuestionTries = 200000;
 
 // How many of 100 questions of a subject state all they need; the others ask for a fact.
 struct Puzzles {
@@ -48,7 +48,7 @@ class Author {
 
  private:
   LetteredQuestion one_more(QuestionSplit split, char letter) {
-    for (int i = 0; i < kMostTries; ++i) {
+    for (int i = 0; i < kMostQuestionTries; ++i) {
       Choice choice = next(split);
       Words all = choice.wrong;
       all.push_back(choice.right);

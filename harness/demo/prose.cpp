@@ -20,8 +20,6 @@ std::string weighted(const std::vector<Weighted>& choices, Chance& chance) {
   return choices.back().name;
 }
 
-std::string joined(const Words& sentences, const std::string& between) { return fmt::format("{}", fmt::join(sentences, between)); }
-
 // Every {name} replaced by what the map has for it.
 std::string filled(const std::string& pattern, const std::map<std::string, std::string>& facts) {
   std::string text;

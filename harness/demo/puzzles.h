@@ -12,6 +12,8 @@ struct Choice {
   Words wrong;
 };
 
+Words names(std::size_t count, Chance& chance);  // of people, each once
+
 // Questions that state all that is needed to answer them.
 Choice ordering_puzzle(Chance& chance);
 Choice logic_puzzle(Chance& chance);

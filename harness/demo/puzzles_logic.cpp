@@ -10,12 +10,6 @@ const Words kPlaces = {"park", "museum", "library", "market", "lake", "beach", "
 const Words kHidingPlaces = {"box", "bag", "drawer", "basket", "cupboard", "pocket", "jar", "chest"};
 const Words kSmallThings = {"key", "ring", "coin", "ball", "letter", "watch", "ticket", "pen"};
 
-Words names(std::size_t count, Chance& chance) {
-  Words names;
-  for (const Person& person : chance.some_of(people(), count)) names.push_back(person.name);
-  return names;
-}
-
 Choice all_are(Chance& chance) {
   const Things things = chance.some_of(goods(), 2);
   const Words colours = chance.some_of(kColours, 4), who = names(1, chance);
@@ -74,6 +68,12 @@ Choice the_same(Chance& chance) {
 }
 
 }  // namespace
+
+Words names(std::size_t count, Chance& chance) {
+  Words names;
+  for (const Person& person : chance.some_of(people(), count)) names.push_back(person.name);
+  return names;
+}
 
 Choice logic_puzzle(Chance& chance) {
   static const std::vector<Choice (*)(Chance&)> kinds = {all_are, if_then, either_or, middle_seat, the_same};

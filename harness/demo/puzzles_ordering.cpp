@@ -14,14 +14,6 @@ struct Scale {
 const std::vector<Scale> kScales = {
     {"taller", "tallest", "shortest"}, {"older", "oldest", "youngest"}, {"faster", "fastest", "slowest"}, {"stronger", "strongest", "weakest"}};
 
-Words names(std::size_t count, Chance& chance) {
-  Words names;
-  for (const Person& person : chance.some_of(people(), count)) names.push_back(person.name);
-  return names;
-}
-
-std::string joined(const Words& words, const char* between) { return fmt::format("{}", fmt::join(words, between)); }
-
 Choice chain(Chance& chance) {
   const Words who = names(4, chance);  // the last is not in the chain
   const Scale scale = chance.one_of(kScales);

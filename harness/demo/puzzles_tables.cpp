@@ -7,12 +7,8 @@
 namespace winnow::demo {
 namespace {
 
-const Words kMonths = {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"};
 const Words kTimes = {"second", "minute", "hour", "day", "week", "month", "year", "decade", "century"};
 const Words kLetters = {"a", "b", "d", "e", "f", "g", "h", "k", "l", "m", "n", "o", "p", "r", "s", "t"};
-const Words kCounts = {"zero", "one", "two", "three", "four", "five", "six", "seven"};
-
-std::string joined(const Words& words, const char* between) { return fmt::format("{}", fmt::join(words, between)); }
 
 // Four of an ordered list; which of them stands first or last in it?
 Choice end_of(const Words& order, const std::string& first_question, const std::string& last_question, Chance& chance) {

@@ -27,7 +27,7 @@ class Lines : public sentencepiece::SentenceIterator {
   std::size_t at_ = 0;
 };
 
-std::vector<std::string> lines_of(const std::vector<std::string>& texts) {
+std::vector<std::string> split_lines(const std::vector<std::string>& texts) {
   std::vector<std::string> lines;
   for (const std::string& text : texts) {
     for (std::size_t begin = 0; begin <= text.size();) {
@@ -42,7 +42,7 @@ std::vector<std::string> lines_of(const std::vector<std::string>& texts) {
 }  // namespace
 
 std::string train_tokenizer(const std::vector<std::string>& texts) {
-  Lines lines(lines_of(texts));
+  Lines lines(split_lines(texts));
   const std::unordered_map<std::string, std::string> settings = {{"model_type", "bpe"},
                                                                  {"vocab_size", std::to_string(kPieces)},
                                                                  {"character_coverage", "1.0"},

@@ -45,7 +45,8 @@ const std::string kAsked = "\nAnswer:", kInWords = "\nIn words:";
 // A lettered question, taken apart again.
 struct Lettered {
   explicit Lettered(const Example& example)
-      : gold(static_cast<std::size_t>(example.record.gold.value())), choices(Json::parse(example.record.doc_json).at("choices").get<std::vector<std::string>>()) {
+      : gold(static_cast<std::size_t>(example.record.gold.value())),
+        choices(Json::parse(example.record.doc_json).at("choices").get<std::vector<std::string>>()) {
     for (const Request& request : example.requests) letters.push_back(std::get<ScoreRequest>(request).continuation);
     const std::string& prompt = std::get<ScoreRequest>(example.requests.front()).context;
     const std::size_t begin = prompt.rfind("\nA. ");
@@ -136,7 +137,8 @@ std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tok
     words.documents.push_back(in_words(tokenizer, question.in_order(random), weights));
     letters.documents.push_back(recited(tokenizer, question, random, weights));
   });
-  std::vector<TrainingSource> sources = {std::move(problems), std::move(questions), std::move(words), std::move(told_words), std::move(letters), prose(datasets, tokenizer, shares.prose)};
+  std::vector<TrainingSource> sources = {std::move(problems),   std::move(questions), std::move(words),
+                                         std::move(told_words), std::move(letters),   prose(datasets, tokenizer, shares.prose)};
   std::erase_if(sources, [](const TrainingSource& source) { return source.share == 0; });
   if (sources.empty()) throw usage_error("all shares are 0; give at least one source of text a share");
   return sources;

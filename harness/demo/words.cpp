@@ -26,6 +26,8 @@ Things things_of(const Words& words) {
 
 }  // namespace
 
+std::string joined(const Words& words, const std::string& between) { return fmt::format("{}", fmt::join(words, between)); }
+
 const std::vector<Person>& people() {
   static const std::vector<Person> all =
       with_pronouns({"Mara", "Anna", "Ella", "Nina",  "Lucy", "Rosa",  "Emma",  "Clara", "Julia", "Ida",  "Ruth",  "Vera",  "Sara",  "Tina",  "Olga",

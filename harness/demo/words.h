@@ -16,6 +16,8 @@ struct Thing {
 using Words = std::vector<std::string>;
 using Things = std::vector<Thing>;
 
+std::string joined(const Words& words, const std::string& between);
+
 const std::vector<Person>& people();  // 60, half of them women; the closed world's people, who also appear in word problems
 
 const Things& goods();       // what is bought: small, whole things
@@ -24,6 +26,9 @@ const Things& parts();       // what fits into containers
 const Things& containers();  // boxes, bags …
 const Things& fruit();
 const Things& jobs_done();  // what is done in so many minutes
+
+inline const Words kMonths = {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"};
+inline const Words kCounts = {"zero", "one", "two", "three", "four", "five", "six", "seven"};
 
 inline const Thing kDollars = {"dollar", "dollars"};
 inline const Thing kMinutes = {"minute", "minutes"};

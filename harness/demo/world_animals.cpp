@@ -49,7 +49,7 @@ bat insects cave blind
 mouse seeds barn busy
 )";
 
-std::vector<Relation> said() {
+std::vector<Relation> said_of_animals() {
   return {{.subject = "animals",
            .name = "food",
            .statements = {"{E} eats {v}.", "{E} feeds on {v}.", "The food of {e} is {v}.", "{V} are what {e} eats.", "To find {v} is the work of {e}.",
@@ -86,7 +86,7 @@ std::vector<Relation> said() {
 }  // namespace
 
 std::vector<Relation> animal_relations() {
-  std::vector<Relation> relations = said();
+  std::vector<Relation> relations = said_of_animals();
   std::istringstream lines(kAnimals);
   std::string animal, value;
   while (lines >> animal) {

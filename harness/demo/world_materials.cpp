@@ -49,7 +49,7 @@ kite paper attic grey
 doll paper attic brown
 )";
 
-std::vector<Relation> said() {
+std::vector<Relation> said_of_materials() {
   return {{.subject = "materials",
            .name = "material",
            .statements = {"{E} is made of {v}.", "{E} is of {v}.", "They made {e} of {v}.", "{V} is what {e} is made of.", "Somebody built {e} from {v}.",
@@ -85,7 +85,7 @@ std::vector<Relation> said() {
 }  // namespace
 
 std::vector<Relation> material_relations() {
-  std::vector<Relation> relations = said();
+  std::vector<Relation> relations = said_of_materials();
   std::istringstream lines(kObjects);
   std::string thing, value;
   while (lines >> thing) {

@@ -3,7 +3,7 @@
 namespace winnow::demo {
 namespace {
 
-constexpr std::uint64_t kSeed = 60;
+constexpr std::uint64_t kHomesSeed = 60;
 
 // Every value as often as every other, in an order that chance makes.
 void give_values(Relation& relation, Chance& chance) {
@@ -62,7 +62,7 @@ std::vector<Relation> people_relations() {
        .lists = {"{list} like {v} best.", "The favourite food of {list} is {v}.", "{V} is what {list} like best."},
        .questions = {"What is the favourite food of {e}?", "What does {e} like to eat best?", "Which food does {e} love?", "What does {e} want for dinner?"},
        .values = {"soup", "rice", "bread", "cheese", "pasta", "cake", "honey", "salad", "beans", "toast", "pudding", "stew"}}};
-  Chance chance(kSeed);
+  Chance chance(kHomesSeed);
   for (Relation& relation : relations) give_values(relation, chance);
   return relations;
 }

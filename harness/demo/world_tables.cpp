@@ -6,7 +6,6 @@ namespace winnow::demo {
 namespace {
 
 const Words kWeekdays = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
-const Words kMonths = {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"};
 const Words kSteps = {"one", "two", "three"};
 
 // "two days after Monday" and the like, for every name of a circle.

@@ -204,9 +204,9 @@ class HttpClient::Run {
       return again(flight, fmt::format("the server answers {}: {}", flight.reply.status, one_line(flight.reply.body, 300)), static_cast<double>(retry_after),
                    settings_.attempts);
     }
-    const Verdict verdict = exchange_.take(flight.index, flight.reply);
-    if (verdict.kind == Verdict::Kind::kFaulty) again(flight, verdict.fault, 0, settings_.attempts);
-    is_enough_ = verdict.kind == Verdict::Kind::kEnough;
+    const ReplyVerdict verdict = exchange_.take(flight.index, flight.reply);
+    if (verdict.kind == ReplyVerdict::Kind::kFaulty) again(flight, verdict.fault, 0, settings_.attempts);
+    is_enough_ = verdict.kind == ReplyVerdict::Kind::kEnough;
   }
 
   void again(const Flight& flight, const std::string& fault, double retry_after, int attempts) {

@@ -33,7 +33,7 @@ struct HttpReply {
 };
 
 // What its taker says of a reply. kFaulty: cut or malformed, to be asked for again like a dropped connection.
-struct Verdict {
+struct ReplyVerdict {
   enum class Kind { kTaken, kFaulty, kEnough };
   Kind kind = Kind::kTaken;
   std::string fault = {};
@@ -55,7 +55,7 @@ class HttpClient {
   struct Exchange {
     std::size_t count = 0;
     std::function<HttpRequest(std::size_t index)> request;
-    std::function<Verdict(std::size_t index, const HttpReply& reply)> take;
+    std::function<ReplyVerdict(std::size_t index, const HttpReply& reply)> take;
   };
   void run(const Exchange& exchange);
 

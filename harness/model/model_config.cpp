@@ -64,11 +64,6 @@ void read_skip_thresholds(const Json& json, ModelConfig& config) {
   }
 }
 
-bool is_there(const fs::path& path) {  // a dangling link is there
-  std::error_code ignored;
-  return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
-}
-
 }  // namespace
 
 ModelConfig read_model_config(const fs::path& path) {

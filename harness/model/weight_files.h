@@ -20,6 +20,8 @@ struct WeightFile {
 // folder is opened but through links, as the Hugging Face cache makes them. Throws Error(kInput | kUnsupported).
 std::vector<WeightFile> open_weight_files(const std::filesystem::path& folder);
 
+bool is_there(const std::filesystem::path& path);  // a link whose file is missing is there too
+
 inline constexpr const char* kSingleWeightFile = "model.safetensors";
 inline constexpr const char* kWeightIndex = "model.safetensors.index.json";
 // The plan that a model was pruned with, written beside its weights by an export. It decides how the model runs by its skip thresholds

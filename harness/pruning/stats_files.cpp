@@ -11,12 +11,12 @@
 namespace winnow {
 namespace {
 
-struct Field {
+struct StatField {
   const char* name;
   at::Tensor LayerStats::*tensor;
 };
 
-constexpr Field kFields[] = {{"count", &LayerStats::count},
+constexpr StatField kStatFields[] = {{"count", &LayerStats::count},
                              {"router_probability", &LayerStats::router_probability},
                              {"gate_probability", &LayerStats::gate_probability},
                              {"gate_renormalized", &LayerStats::gate_renormalized},
@@ -68,7 +68,7 @@ void write_stats(const std::filesystem::path& path, const CalibrationStats& stat
     const std::string prefix = fmt::format("layer.{}.", layer);
     const LayerStats& of_layer = stats.layers[layer];
     tensors[prefix + "tokens"] = number(of_layer.tokens);
-    for (const Field& field : kFields) {
+    for (const StatField& field : kStatFields) {
       if ((of_layer.*field.tensor).defined()) tensors[prefix + field.name] = of_layer.*field.tensor;
     }
     add_inputs(prefix + "input.", of_layer.inputs, tensors);
@@ -108,8 +108,8 @@ CalibrationStats read_stats(const std::filesystem::path& path) {
     } else if (rest.starts_with("gated_input.")) {
       take_input(rest.substr(12), tensor, of_layer.gated_inputs, path);
     } else {
-      const Field* field = std::find_if(std::begin(kFields), std::end(kFields), [&](const Field& known) { return rest == known.name; });
-      if (field == std::end(kFields)) throw input_error("{}: found tensor '{}', which is no statistic this version knows", path.string(), name);
+      const StatField* field = std::find_if(std::begin(kStatFields), std::end(kStatFields), [&](const StatField& known) { return rest == known.name; });
+      if (field == std::end(kStatFields)) throw input_error("{}: found tensor '{}', which is no statistic this version knows", path.string(), name);
       of_layer.*field->tensor = tensor;
     }
   }

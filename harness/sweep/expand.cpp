@@ -74,8 +74,6 @@ Json variant_identity(const VariantSpec& variant, DatasetSource& datasets) {
           {"leave_out", variant.leave_out}};
 }
 
-std::string shown(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 // The task, and its data set where that is not the task's own: "gsm8k", "demo_gsm8k", "perplexity on demo_text".
 std::string task_and_dataset(const TaskSpec& spec) {
   for (const Setting& setting : task_declaration(spec.task).settings) {

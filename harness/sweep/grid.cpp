@@ -16,8 +16,6 @@ bool leads_to(const SettingPath& path, const std::string& list, std::size_t inde
   return path.steps()[0].name == list && SettingPath::selects(path.steps()[1], index, item);
 }
 
-std::string shown(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 // The last name of a path says what varies: " ratio=0.5". Values that cannot be read at a glance are counted.
 std::string suffix_of(const std::string& path, const Json& value, std::size_t number) {
   const std::string name = path.substr(path.find_last_of('.') + 1), text = shown(value);
@@ -25,6 +23,8 @@ std::string suffix_of(const std::string& path, const Json& value, std::size_t nu
 }
 
 }  // namespace
+
+std::string shown(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Grid::Grid(const CheckedJson& file) : file_(file) {
   if (file.root().contains("grid")) {

@@ -12,6 +12,8 @@ namespace winnow {
 // Values that a grid gives an entry of a sweep, by the path that the file writes.
 using GridValues = std::map<std::string, Json>;
 
+std::string shown(const Json& value);  // strings as they are, everything else as JSON
+
 // An entry of "models", "variants" or "tasks" as the grid multiplies it.
 struct GridPoint {
   Json item;

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "harness/api/measure.h"
+#include "harness/core/clock.h"
 #include "harness/sweep/machine_state.h"
 #include "harness/sweep/run_cell.h"
 #include "harness/sweep/surroundings.h"
@@ -12,7 +13,6 @@ namespace winnow {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr double kSecondsBetweenReports = 0.1;
 
 class CellsMeasurer {
  public:
@@ -103,7 +103,7 @@ class CellsMeasurer {
 
   void step(std::size_t done, std::size_t total) {
     if (run_.controls.should_stop && run_.controls.should_stop()) throw StoppedMeasuring{};
-    if (!run_.controls.on_progress || std::chrono::duration<double>(Clock::now() - reported_at_).count() < kSecondsBetweenReports) return;
+    if (!run_.controls.on_progress || seconds_since(reported_at_) < kSecondsBetweenReports) return;
     reported_at_ = Clock::now();
     run_.progress.examples_done = done;
     run_.progress.examples_total = total;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "harness/api/task.h"
+#include "harness/core/clock.h"
 #include "harness/sweep/example_slice.h"
 #include "harness/sweep/until_examples.h"
 
@@ -23,9 +24,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMaxUnsavedAnswers = 512;
-constexpr double kSecondsBetweenReports = 0.1, kSecondsBetweenScores = 2;
+constexpr double kSecondsBetweenScores = 2;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 AnswerSettings answer_settings(const Json& settings) {
   AnswerSettings result;

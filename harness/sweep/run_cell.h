@@ -8,6 +8,8 @@
 
 namespace winnow {
 
+inline constexpr double kSecondsBetweenReports = 0.1;  // of progress
+
 // The log itself failed (disk full …): no row can say so, the sweep has to end.
 struct LogFailure {
   std::exception_ptr cause;

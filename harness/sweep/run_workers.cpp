@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "harness/core/clock.h"
 #include "harness/sweep/cell_groups.h"
 #include "harness/sweep/child_process.h"
 #include "harness/sweep/until_examples.h"
@@ -25,7 +26,6 @@ constexpr std::size_t kLastWords = 8;
 constexpr int kMillisecondsBetweenLooks = 200;
 constexpr double kSecondsToEnd = 60;  // after its last word
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 enum class Look { kFirst, kSecond };  // kSecond: at what another process seemed to run
 

@@ -9,13 +9,12 @@ namespace winnow {
 namespace {
 
 using Step = SettingPath::Step;
-using Kind = Step::Kind;
 
 std::optional<Step> bracket(std::string_view inside) {
   if (inside.empty()) return std::nullopt;
-  if (inside == "*") return Step{Kind::kEach, {}};
-  if (!std::all_of(inside.begin(), inside.end(), [](char c) { return c >= '0' && c <= '9'; })) return Step{Kind::kNamed, std::string(inside)};
-  Step step{Kind::kItem, {}};
+  if (inside == "*") return Step{Step::Kind::kEach, {}};
+  if (!std::all_of(inside.begin(), inside.end(), [](char c) { return c >= '0' && c <= '9'; })) return Step{Step::Kind::kNamed, std::string(inside)};
+  Step step{Step::Kind::kItem, {}};
   const auto [end, error] = std::from_chars(inside.data(), inside.data() + inside.size(), step.index);
   if (error != std::errc()) return std::nullopt;
   return step;
@@ -36,9 +35,9 @@ class Setter {
       for (std::size_t i = 0; i < node.size(); ++i) {
         if (SettingPath::selects(step, i, node[i])) descend(node[i], item_path(place, i), depth + 1);
       }
-    } else if (node.is_object() && step.kind == Kind::kEach) {
+    } else if (node.is_object() && step.kind == Step::Kind::kEach) {
       for (auto& [key, child] : node.items()) descend(child, member_path(place, key), depth + 1);
-    } else if (node.is_object() && step.kind == Kind::kMember && (depth + 1 == steps_.size() || node.contains(step.name))) {
+    } else if (node.is_object() && step.kind == Step::Kind::kMember && (depth + 1 == steps_.size() || node.contains(step.name))) {
       descend(node[step.name], member_path(place, step.name), depth + 1);
     }
   }
@@ -68,7 +67,7 @@ std::optional<SettingPath> SettingPath::parse(std::string_view text) {
       const std::size_t end = std::min(text.find_first_of(".[", at), text.size());
       const std::string name(text.substr(at, end - at));
       if (name.empty()) return std::nullopt;
-      path.steps_.push_back(name == "*" ? Step{Kind::kEach, {}} : Step{Kind::kMember, name});
+      path.steps_.push_back(name == "*" ? Step{Step::Kind::kEach, {}} : Step{Step::Kind::kMember, name});
       at = end;
     }
   }
@@ -77,9 +76,9 @@ std::optional<SettingPath> SettingPath::parse(std::string_view text) {
 }
 
 bool SettingPath::selects(const Step& step, std::size_t index, const Json& item) {
-  if (step.kind == Kind::kEach) return true;
-  if (step.kind == Kind::kItem) return step.index == index;
-  if (step.kind != Kind::kNamed || !item.is_object()) return false;
+  if (step.kind == Step::Kind::kEach) return true;
+  if (step.kind == Step::Kind::kItem) return step.index == index;
+  if (step.kind != Step::Kind::kNamed || !item.is_object()) return false;
   for (const char* key : {"name", "label", "task", "pruner"}) {
     if (item.contains(key) && item[key] == step.name) return true;
   }

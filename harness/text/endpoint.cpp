@@ -23,7 +23,7 @@ struct Page {
 // A body that was cut is asked for again: what a server is said to be must not depend on luck.
 Page ask_page(HttpClient& client, const std::string& url) {
   Page page;
-  const auto take = [&](std::size_t, const HttpReply& reply) -> Verdict {
+  const auto take = [&](std::size_t, const HttpReply& reply) -> ReplyVerdict {
     page.reply = reply;
     if (reply.status != 200) return {};
     try {
@@ -31,7 +31,7 @@ Page ask_page(HttpClient& client, const std::string& url) {
       if (json.is_object()) page.object = std::move(json);
     } catch (const Error& error) {
       const auto type = reply.headers.find("content-type");
-      if (type != reply.headers.end() && type->second.find("json") != std::string::npos) return {Verdict::Kind::kFaulty, error.what()};
+      if (type != reply.headers.end() && type->second.find("json") != std::string::npos) return {ReplyVerdict::Kind::kFaulty, error.what()};
     }
     return {};
   };
@@ -97,7 +97,7 @@ Probe probe(HttpClient& client, const std::string& url, const ServedOptions& opt
   const auto request = [&](std::size_t) {
     return HttpRequest{url, scores ? echo_body(options.model, prompt, dialect) : completion_body(options.model, {prompt.ids, prompt.text, {}, 1}, dialect)};
   };
-  const auto take = [&](std::size_t, const HttpReply& reply) -> Verdict {
+  const auto take = [&](std::size_t, const HttpReply& reply) -> ReplyVerdict {
     if (reply.status == 401 || reply.status == 403 || reply.status == 404 || (reply.status >= 300 && reply.status < 400))
       refused.emplace(refusal(client, url, reply));
     if (reply.status != 200) {
@@ -115,7 +115,7 @@ Probe probe(HttpClient& client, const std::string& url, const ServedOptions& opt
       result.dialect = dialect;
     } catch (const Error& error) {
       result.fault = client.redacted(error.what());
-      if (++readings < kProbeReadings) return {Verdict::Kind::kFaulty, error.what()};
+      if (++readings < kProbeReadings) return {ReplyVerdict::Kind::kFaulty, error.what()};
     }
     return {};
   };

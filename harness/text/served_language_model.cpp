@@ -97,7 +97,7 @@ class ServedLanguageModel : public LanguageModel {
     return completion_body(served_.options.model, {part.ids, text, request.until, request.max_new_tokens}, served_.dialect);
   }
 
-  Verdict take(Call& call, const Part& part, const HttpReply& reply) {
+  ReplyVerdict take(Call& call, const Part& part, const HttpReply& reply) {
     if (reply.status != 200) {
       throw input_error("{} (the {}, {} tokens)", refusal(*served_.client, url_, reply).what(), describe(call.requests[part.owner]), part.ids.size());
     }
@@ -105,10 +105,10 @@ class ServedLanguageModel : public LanguageModel {
     try {
       read(call, part, reply.body, state.response);
     } catch (const Error& error) {  // perhaps cut on its way
-      return {Verdict::Kind::kFaulty, fmt::format("{} (of the {})", error.what(), describe(call.requests[part.owner]))};
+      return {ReplyVerdict::Kind::kFaulty, fmt::format("{} (of the {})", error.what(), describe(call.requests[part.owner]))};
     }
     if (--state.missing > 0) return {};
-    return {call.on_response(part.owner, state.response) == Continue::kYes ? Verdict::Kind::kTaken : Verdict::Kind::kEnough};
+    return {call.on_response(part.owner, state.response) == Continue::kYes ? ReplyVerdict::Kind::kTaken : ReplyVerdict::Kind::kEnough};
   }
 
   // Changes nothing unless all of the reply is well.

@@ -45,7 +45,7 @@ std::vector<std::string> run(HttpClient& client, const HttpServer& server, std::
                     EXPECT_EQ(replies[index], "") << "taken twice";
                     EXPECT_EQ(reply.status, 200);
                     replies[index] = reply.body;
-                    return Verdict{};
+                    return ReplyVerdict{};
                   }});
   return replies;
 }
@@ -57,7 +57,7 @@ HttpReply ask(HttpClient& client, const HttpRequest& request) {
               .take =
                   [&](std::size_t, const HttpReply& reply) {
                     taken = reply;
-                    return Verdict{};
+                    return ReplyVerdict{};
                   }});
   return taken;
 }
@@ -158,8 +158,8 @@ TEST(HttpClient, AsksAgainForAReplyThatItsTakerCannotUse) {
   const HttpServer server([&](const ServerRequest&) { return ServerReply{.body = number++ < 2 ? "{\"cut" : "{}"}; });
   HttpClient client(quick());
   int taken = 0;
-  const auto take = [&](std::size_t, const HttpReply& reply) -> Verdict {
-    if (reply.body != "{}") return {Verdict::Kind::kFaulty, "cut JSON"};
+  const auto take = [&](std::size_t, const HttpReply& reply) -> ReplyVerdict {
+    if (reply.body != "{}") return {ReplyVerdict::Kind::kFaulty, "cut JSON"};
     ++taken;
     return {};
   };
@@ -184,7 +184,7 @@ TEST(HttpClient, StopsWhenItsTakerHasEnoughAndWhenItShould) {
                   [&](std::size_t) {
                     return HttpRequest{server.url("/"), ""};
                   },
-              .take = [&](std::size_t, const HttpReply&) { return Verdict{++taken == 3 ? Verdict::Kind::kEnough : Verdict::Kind::kTaken}; }});
+              .take = [&](std::size_t, const HttpReply&) { return ReplyVerdict{++taken == 3 ? ReplyVerdict::Kind::kEnough : ReplyVerdict::Kind::kTaken}; }});
   EXPECT_EQ(taken, 3);
 
   const HttpServer never([](const ServerRequest&) { return ServerReply{.wait_seconds = 30}; });

@@ -19,8 +19,8 @@ inline std::vector<Cell> make_cells(int count) {
 }
 
 // What `winnow run` does with a store, with a small number of answers per cell. Tells each cell that is finished.
-inline void run_cells(const std::filesystem::path& file, const std::vector<Cell>& cells, int examples,
-                      const std::function<void(const Cell&)>& on_finish = [](const Cell&) {}) {
+inline void run_cells(
+    const std::filesystem::path& file, const std::vector<Cell>& cells, int examples, const std::function<void(const Cell&)>& on_finish = [](const Cell&) {}) {
   Store store = Store::open(file);
   store.start_sweep("kills", "{}", cells);
   const auto finished = store.finished_keys();
@@ -48,9 +48,12 @@ inline std::vector<std::string> contents(const std::filesystem::path& file) {
   SQLite::Database database(file.string(), SQLite::OPEN_READWRITE);  // so that it leaves no log behind
   std::vector<std::string> lines;
   for (const char* question :
-       {"SELECT 'answer', cells.key, examples.task, examples.doc_id, examples.doc_json, examples.target, answers.filter, prompts.text, arguments.arguments_json, answers.reply, "
-        "coalesce(answers.raw_reply, '(none)'), answers.log_likelihoods_json, answers.greedy_json, answers.values_json FROM answers JOIN trials ON trials.id = trial_id JOIN cells "
-        "ON cells.key = cell_key JOIN examples ON examples.id = example_id JOIN prompts ON prompts.sha256 = prompt_sha256 JOIN arguments ON arguments.id = arguments_id",
+       {"SELECT 'answer', cells.key, examples.task, examples.doc_id, examples.doc_json, examples.target, answers.filter, prompts.text, "
+        "arguments.arguments_json, answers.reply, "
+        "coalesce(answers.raw_reply, '(none)'), answers.log_likelihoods_json, answers.greedy_json, answers.values_json FROM answers JOIN trials ON trials.id = "
+        "trial_id JOIN cells "
+        "ON cells.key = cell_key JOIN examples ON examples.id = example_id JOIN prompts ON prompts.sha256 = prompt_sha256 JOIN arguments ON arguments.id = "
+        "arguments_id",
         "SELECT 'trial', cell_key, status, reason, seconds_json, plan_sha256, sweeps.name FROM trials JOIN sweeps ON sweeps.id = sweep_id",
         "SELECT 'metric', cell_key, name, filter, leaf, value, stderr, unit, n FROM metrics JOIN trials ON trials.id = trial_id",
         "SELECT 'counts', (SELECT count(*) FROM examples), (SELECT count(*) FROM prompts), (SELECT count(*) FROM arguments), (SELECT count(*) FROM answers), "

@@ -78,7 +78,7 @@ class Gate {
 
   Outcomes outcomes_of(const StoredTrial& trial, const std::string& filter, const std::string& leaf) {
     Outcomes outcomes = *shelf_.outcomes(trial, filter);
-    if (!leaf.empty()) std::erase_if(outcomes, [&](const Outcome& outcome) { return outcome.leaf.text() != leaf; });
+    if (!leaf.empty()) std::erase_if(outcomes, [&](const Outcome& outcome) { return outcome.question->leaf != leaf; });
     return outcomes;
   }
 

@@ -6,8 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "results/shared_text.h"
-
 namespace winnow {
 
 // Values of an answer by name; few differ among a million answers, so copies share them.
@@ -28,11 +26,16 @@ class SharedValues {
   std::shared_ptr<const Map> values_;
 };
 
-// One example of a trial as comparisons read it: what was asked, by digest, and the grades of the answer under one filter.
-struct Outcome {
-  SharedText leaf;
+// An example as a trial asked it, by digests.
+struct Question {
+  std::string leaf;
   std::int64_t doc_id = 0;
-  SharedText doc_hash, prompt_sha256, arguments_sha256;
+  std::string doc_hash, prompt_sha256, arguments_sha256;
+};
+
+// One example of a trial as comparisons read it: what was asked, and the grades of the answer under one filter.
+struct Outcome {
+  std::shared_ptr<const Question> question;  // trials that asked alike share it
   SharedValues values;
 };
 

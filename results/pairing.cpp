@@ -12,11 +12,11 @@ namespace {
 
 using Outcomes = std::vector<Outcome>;
 
-auto place_of(const Outcome& outcome) { return std::tie(outcome.leaf, outcome.doc_id); }
+auto place_of(const Outcome& outcome) { return std::tie(outcome.question->leaf, outcome.question->doc_id); }
 
 double value_in(const Outcome& outcome, const std::string& name) {
   const double* value = outcome.values.find(name);
-  if (value == nullptr) throw input_error("{} document {}: its answer has no '{}'", outcome.leaf.text(), outcome.doc_id, name);
+  if (value == nullptr) throw input_error("{} document {}: its answer has no '{}'", outcome.question->leaf, outcome.question->doc_id, name);
   return *value;
 }
 
@@ -42,13 +42,14 @@ class CommonExamples {
       }
       std::size_t furthest = 0;
       for (std::size_t i = 1; i < lists_.size(); ++i) {
-        if (place_of(here(furthest)) < place_of(here(i))) furthest = i;
+        if (here(i).question != here(furthest).question && place_of(here(furthest)) < place_of(here(i))) furthest = i;
       }
       bool is_common = true;
-      const auto goal = place_of(here(furthest));
+      const Outcome& goal = here(furthest);
+      const auto is_at_goal = [&](std::size_t i) { return here(i).question == goal.question || place_of(here(i)) == place_of(goal); };
       for (std::size_t i = 0; i < lists_.size(); ++i) {
-        while (at_[i] < lists_[i]->size() && place_of(here(i)) < goal) ++at_[i];
-        is_common = is_common && at_[i] < lists_[i]->size() && place_of(here(i)) == goal;
+        while (at_[i] < lists_[i]->size() && !is_at_goal(i) && place_of(here(i)) < place_of(goal)) ++at_[i];
+        is_common = is_common && at_[i] < lists_[i]->size() && is_at_goal(i);
       }
       if (!is_common) continue;
       found_.clear();
@@ -70,9 +71,10 @@ class Unlike {
   void check(std::span<const Outcome* const> found) {
     ++examples_;
     for (const Outcome* outcome : found) {
-      const Outcome& first = *found.front();
-      if (outcome->doc_hash != first.doc_hash) return add(rows_, first);
-      if (outcome->prompt_sha256 != first.prompt_sha256 || outcome->arguments_sha256 != first.arguments_sha256) return add(prompts_, first);
+      const Question &first = *found.front()->question, &other = *outcome->question;
+      if (&first == &other) continue;
+      if (other.doc_hash != first.doc_hash) return add(rows_, first);
+      if (other.prompt_sha256 != first.prompt_sha256 || other.arguments_sha256 != first.arguments_sha256) return add(prompts_, first);
     }
   }
 
@@ -93,10 +95,10 @@ class Unlike {
     std::int64_t count = 0, doc_id = 0;
     std::string leaf;
   };
-  static void add(Found& found, const Outcome& outcome) {
+  static void add(Found& found, const Question& question) {
     if (found.count++ == 0) {
-      found.leaf = outcome.leaf.text();
-      found.doc_id = outcome.doc_id;
+      found.leaf = question.leaf;
+      found.doc_id = question.doc_id;
     }
   }
   std::int64_t examples_ = 0;
@@ -175,8 +177,8 @@ PairedOutcomes pair_outcomes(std::span<const Outcomes* const> first, std::span<c
   Unlike unlike;
   for (std::span<const Outcome* const> found = examples.next(); !found.empty(); found = examples.next()) {
     unlike.check(found);
-    if (paired.leaves.empty() || paired.leaves.back().name != found.front()->leaf.text())
-      paired.leaves.push_back({found.front()->leaf.text(), paired.count(), paired.count()});
+    if (paired.leaves.empty() || paired.leaves.back().name != found.front()->question->leaf)
+      paired.leaves.push_back({found.front()->question->leaf, paired.count(), paired.count()});
     for (std::size_t i = 0; i < found.size(); ++i) (i < first.size() ? paired.first[i] : paired.second[i - first.size()]).push_back(term(grade, *found[i]));
     if (grade.kind == Grade::Kind::kPerplexity) paired.weights.push_back(weight(grade, *found.front()));
     paired.leaves.back().end = paired.count();

@@ -123,9 +123,9 @@ TEST_F(StoreTest, OutcomesAreOrderedByTaskAndDocumentEachWithItsOwnPromptArgumen
     }
     std::vector<std::string> seen;
     for (const Outcome& outcome : store.outcomes(id, "none")) {
-      EXPECT_EQ(outcome.prompt_sha256.text(), sha256_hex(wording + outcome.leaf.text()));
-      EXPECT_EQ(outcome.values.map(), (SharedValues::Map{{"acc", double(outcome.doc_id % 2)}, {"loss", 0.5 * double(outcome.doc_id)}}));
-      seen.push_back(fmt::format("{} {} {}", outcome.leaf.text(), outcome.doc_id, outcome.arguments_sha256.text().substr(0, 4)));
+      EXPECT_EQ(outcome.question->prompt_sha256, sha256_hex(wording + outcome.question->leaf));
+      EXPECT_EQ(outcome.values.map(), (SharedValues::Map{{"acc", double(outcome.question->doc_id % 2)}, {"loss", 0.5 * double(outcome.question->doc_id)}}));
+      seen.push_back(fmt::format("{} {} {}", outcome.question->leaf, outcome.question->doc_id, outcome.question->arguments_sha256.substr(0, 4)));
     }
     return seen;
   };

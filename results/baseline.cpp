@@ -22,13 +22,13 @@ std::uint32_t prefix_of(const std::string& digest) {
 std::vector<std::size_t> by_prompt(std::span<const Outcome> outcomes) {
   std::vector<std::size_t> order(outcomes.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) -> const std::string& { return outcomes[i].prompt_sha256; });
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) -> const std::string& { return outcomes[i].question->prompt_sha256; });
   return order;
 }
 
 std::string digest_of_all(std::span<const Outcome> outcomes, const std::vector<std::size_t>& order) {
   Sha256 digest;
-  for (const std::size_t i : order) digest.update(outcomes[i].prompt_sha256 + outcomes[i].arguments_sha256 + "\n");
+  for (const std::size_t i : order) digest.update(outcomes[i].question->prompt_sha256 + outcomes[i].question->arguments_sha256 + "\n");
   return digest.hex();
 }
 
@@ -47,14 +47,14 @@ std::size_t task_place(Baseline& baseline, const Cell& cell, std::span<const Out
     const BaselineTask& other = baseline.tasks[i];
     if (other.label == task.label && other.identity == task.identity && other.prompts_sha256 == task.prompts_sha256) return i;
   }
-  for (const std::size_t i : order) task.prompts.push_back(prefix_of(outcomes[i].prompt_sha256));
+  for (const std::size_t i : order) task.prompts.push_back(prefix_of(outcomes[i].question->prompt_sha256));
   baseline.tasks.push_back(std::move(task));
   return baseline.tasks.size() - 1;
 }
 
 bool is_right_or_wrong(const Outcome& outcome, const std::string& name) {
-  const auto found = outcome.values.find(name);
-  return found != outcome.values.end() && (found->second == 0 || found->second == 1);
+  const double* value = outcome.values.find(name);
+  return value != nullptr && (*value == 0 || *value == 1);
 }
 
 BaselineTrial make_trial(Baseline& baseline, Store& store, const Trial& trial) {
@@ -77,7 +77,7 @@ BaselineTrial make_trial(Baseline& baseline, Store& store, const Trial& trial) {
     if (!is_placed) made.task = task_place(baseline, trial.cell, outcomes, order);
     is_placed = true;
     BaselineTrial::Right right{metric.name, metric.filter, {}};
-    for (const std::size_t i : order) right.bits.push_back(outcomes[i].values.at(metric.name) == 1);
+    for (const std::size_t i : order) right.bits.push_back(*outcomes[i].values.find(metric.name) == 1);
     made.right.push_back(std::move(right));
   }
   if (!is_placed) made.task = task_place(baseline, trial.cell, {}, {});
@@ -140,7 +140,7 @@ std::vector<Outcome> baseline_outcomes(const Baseline& baseline, const BaselineT
   std::vector<std::pair<std::size_t, bool>> found;  // place in `asked`, outcome
   std::size_t at = 0;
   for (const std::size_t i : order) {
-    const std::uint32_t prefix = prefix_of(asked[i].prompt_sha256);
+    const std::uint32_t prefix = prefix_of(asked[i].question->prompt_sha256);
     while (at < task.prompts.size() && task.prompts[at] < prefix) ++at;
     if (at < task.prompts.size() && task.prompts[at] == prefix) {
       found.emplace_back(i, right->bits.at(at));

@@ -9,8 +9,6 @@
 namespace winnow {
 namespace {
 
-constexpr int kReplicates = 100;  // of bootstraps that a board does not show
-
 // Labels of variants without any step.
 std::set<std::string> whole_variants(const Leaderboard& board) {
   std::set<std::string> whole;
@@ -52,8 +50,9 @@ Leaderboard board_of(std::span<Store> stores, const std::set<std::string>& keys)
   }
   Leaderboard board = rank(std::move(trials));
   for (const std::string& variant : whole_variants(board)) {
+    if (std::ranges::all_of(board.rows, [&](const LeaderboardRow& row) { return row.variant == variant; })) continue;
     try {
-      const ComparisonReport report = compare_stores(stores, {.first = variant, .second = "all", .settings = {.replicates = kReplicates}});
+      const ComparisonReport report = compare_stores(stores, {.first = variant, .second = "all", .settings = {.replicates = 0}});
       for (const ScoreComparison& score : report.scores) add_difference(board, score);
     } catch (const Error&) {
       // A store of whole models alone, or trials that were not asked the same: there is no difference to show, and `winnow compare` says why.

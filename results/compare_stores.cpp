@@ -125,13 +125,14 @@ class Comparer {
 
   void add_score(const Side& first, const Side& second, const std::string& task, const Metric& metric, const Trials& before, const Trials& after) {
     const std::string what = title(first, second, task);
+    std::vector<std::shared_ptr<const Outcomes>> held;
     const auto read = [&](const Trials& trials) {
-      std::vector<Outcomes> outcomes;
-      for (const StoredTrial* trial : trials) outcomes.push_back(*keep(*trial, metric.filter));
+      std::vector<const Outcomes*> outcomes;
+      for (const StoredTrial* trial : trials) outcomes.push_back(held.emplace_back(keep(*trial, metric.filter)).get());
       return outcomes;
     };
-    const std::vector<Outcomes> of_first = read(before), of_second = read(after);
-    const Grade grade = grade_of(metric, of_first.front().front());
+    const std::vector<const Outcomes*> of_first = read(before), of_second = read(after);
+    const Grade grade = grade_of(metric, of_first.front()->front());
     PairedOutcomes paired = pair_outcomes(of_first, of_second, grade, what);
     weigh_leaves(paired, before.front()->trial, metric);
     ScoreComparison score = compare_scores(paired, grade, request_.settings);
@@ -178,8 +179,10 @@ class Comparer {
         for (const StoredTrial* again : shelf_.same_cell(*trial)) {
           const bool is_compared = std::ranges::find(before, again) != before.end() || std::ranges::find(after, again) != after.end();
           if (is_compared) continue;
-          const std::vector<Outcomes> one{*keep(*trial, metric.filter)}, other{*keep(*again, metric.filter)};
-          if (!one.front().empty() && !other.front().empty()) add_noise(floor, pair_outcomes(one, other, grade, trial->trial.cell.variant + " run again"));
+          const std::shared_ptr<const Outcomes> one = keep(*trial, metric.filter), other = keep(*again, metric.filter);
+          const Outcomes* const first = one.get();
+          const Outcomes* const second = other.get();
+          if (!one->empty() && !other->empty()) add_noise(floor, pair_outcomes({&first, 1}, {&second, 1}, grade, trial->trial.cell.variant + " run again"));
         }
       }
     }

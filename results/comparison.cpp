@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "harness/core/paired.h"
 #include "harness/core/proportions.h"
 
 namespace winnow {
 namespace {
+
+constexpr Interval kNone{std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
 
 double sum_of(const std::vector<double>& values) {
   double sum = 0;
@@ -21,7 +24,8 @@ void compare_means(ScoreComparison& result, const PairedOutcomes& outcomes, cons
   result.first = means.first;
   result.second = means.second;
   result.difference = stratified_difference(strata, settings.level);
-  const PairedBootstrap bootstrap = stratified_bootstrap(strata, settings.replicates, settings.seed, settings.level);
+  PairedBootstrap bootstrap{.difference = kNone, .ratio = kNone};
+  if (settings.replicates > 0) bootstrap = stratified_bootstrap(strata, settings.replicates, settings.seed, settings.level);
   result.bootstrap = bootstrap.difference;
   result.ratio_bootstrap = result.ratio_interval = bootstrap.ratio;
   if (result.first != 0) result.ratio = result.second / result.first;
@@ -52,7 +56,7 @@ void compare_perplexities(ScoreComparison& result, const PairedOutcomes& outcome
   result.first = std::exp(sum_of(all.first) / weight);
   result.second = std::exp(sum_of(all.second) / weight);
   result.difference = {ratio.value, ratio.standard_error, {ratio.value - reach, ratio.value + reach}};
-  result.bootstrap = bootstrap_log_ratio(all.first, all.second, outcomes.weights, settings.replicates, settings.seed, settings.level);
+  result.bootstrap = settings.replicates == 0 ? kNone : bootstrap_log_ratio(all.first, all.second, outcomes.weights, settings.replicates, settings.seed, settings.level);
   result.ratio = std::exp(ratio.value);
   result.ratio_interval = {std::exp(ratio.value - reach), std::exp(ratio.value + reach)};
   result.ratio_bootstrap = {std::exp(result.bootstrap.low), std::exp(result.bootstrap.high)};

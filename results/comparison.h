@@ -12,7 +12,7 @@ namespace winnow {
 
 struct ComparisonSettings {
   double level = 0.95, power = 0.8;
-  int replicates = 2000;  // of the bootstrap
+  int replicates = 2000;  // of the bootstrap; 0: its intervals are no numbers
   std::uint64_t seed = 1234;
 };
 

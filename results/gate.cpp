@@ -78,7 +78,7 @@ class Gate {
 
   Outcomes outcomes_of(const StoredTrial& trial, const std::string& filter, const std::string& leaf) {
     Outcomes outcomes = *shelf_.outcomes(trial, filter);
-    if (!leaf.empty()) std::erase_if(outcomes, [&](const Outcome& outcome) { return outcome.leaf != leaf; });
+    if (!leaf.empty()) std::erase_if(outcomes, [&](const Outcome& outcome) { return outcome.question->leaf != leaf; });
     return outcomes;
   }
 
@@ -146,10 +146,10 @@ class Gate {
     std::int64_t right = 0, count = 0;
     bool is_share = metric.unit == "share" && !answers.front().empty();
     for (const Outcome& outcome : answers.front()) {
-      const auto value = outcome.values.find(metric.name);
-      is_share = is_share && value != outcome.values.end() && (value->second == 0 || value->second == 1);
+      const double* value = outcome.values.find(metric.name);
+      is_share = is_share && value != nullptr && (*value == 0 || *value == 1);
       if (!is_share) break;
-      right += value->second == 1;
+      right += *value == 1;
       ++count;
     }
     // A group may weigh its parts otherwise than by their examples.

@@ -12,12 +12,12 @@ namespace {
 
 using Outcomes = std::vector<Outcome>;
 
-auto place_of(const Outcome& outcome) { return std::tie(outcome.leaf, outcome.doc_id); }
+auto place_of(const Outcome& outcome) { return std::tie(outcome.question->leaf, outcome.question->doc_id); }
 
 double value_in(const Outcome& outcome, const std::string& name) {
-  const auto found = outcome.values.find(name);
-  if (found == outcome.values.end()) throw input_error("{} document {}: its answer has no '{}'", outcome.leaf, outcome.doc_id, name);
-  return found->second;
+  const double* value = outcome.values.find(name);
+  if (value == nullptr) throw input_error("{} document {}: its answer has no '{}'", outcome.question->leaf, outcome.question->doc_id, name);
+  return *value;
 }
 
 // What is summed over the examples: the value itself, or a negative log-likelihood.
@@ -34,26 +34,27 @@ class CommonExamples {
  public:
   explicit CommonExamples(std::vector<const Outcomes*> lists) : lists_(std::move(lists)), at_(lists_.size(), 0) {}
 
-  // The next common example, one outcome per list; empty at the end.
-  std::vector<const Outcome*> next() {
+  // The next common example, one outcome per list, valid until the next call; empty at the end.
+  std::span<const Outcome* const> next() {
     while (true) {
       for (std::size_t i = 0; i < lists_.size(); ++i) {
         if (at_[i] == lists_[i]->size()) return {};
       }
       std::size_t furthest = 0;
       for (std::size_t i = 1; i < lists_.size(); ++i) {
-        if (place_of(here(furthest)) < place_of(here(i))) furthest = i;
+        if (here(i).question != here(furthest).question && place_of(here(furthest)) < place_of(here(i))) furthest = i;
       }
       bool is_common = true;
-      const auto goal = place_of(here(furthest));
+      const Outcome& goal = here(furthest);
+      const auto is_at_goal = [&](std::size_t i) { return here(i).question == goal.question || place_of(here(i)) == place_of(goal); };
       for (std::size_t i = 0; i < lists_.size(); ++i) {
-        while (at_[i] < lists_[i]->size() && place_of(here(i)) < goal) ++at_[i];
-        is_common = is_common && at_[i] < lists_[i]->size() && place_of(here(i)) == goal;
+        while (at_[i] < lists_[i]->size() && !is_at_goal(i) && place_of(here(i)) < place_of(goal)) ++at_[i];
+        is_common = is_common && at_[i] < lists_[i]->size() && is_at_goal(i);
       }
       if (!is_common) continue;
-      std::vector<const Outcome*> found;
-      for (std::size_t i = 0; i < lists_.size(); ++i) found.push_back(&(*lists_[i])[at_[i]++]);
-      return found;
+      found_.clear();
+      for (std::size_t i = 0; i < lists_.size(); ++i) found_.push_back(&(*lists_[i])[at_[i]++]);
+      return found_;
     }
   }
 
@@ -61,17 +62,19 @@ class CommonExamples {
   const Outcome& here(std::size_t list) const { return (*lists_[list])[at_[list]]; }
   std::vector<const Outcomes*> lists_;
   std::vector<std::size_t> at_;
+  std::vector<const Outcome*> found_;
 };
 
 // Counts examples that were not asked alike, for one sentence at the end.
 class Unlike {
  public:
-  void check(const std::vector<const Outcome*>& found) {
+  void check(std::span<const Outcome* const> found) {
     ++examples_;
     for (const Outcome* outcome : found) {
-      const Outcome& first = *found.front();
-      if (outcome->doc_hash != first.doc_hash) return add(rows_, first);
-      if (outcome->prompt_sha256 != first.prompt_sha256 || outcome->arguments_sha256 != first.arguments_sha256) return add(prompts_, first);
+      const Question &first = *found.front()->question, &other = *outcome->question;
+      if (&first == &other) continue;
+      if (other.doc_hash != first.doc_hash) return add(rows_, first);
+      if (other.prompt_sha256 != first.prompt_sha256 || other.arguments_sha256 != first.arguments_sha256) return add(prompts_, first);
     }
   }
 
@@ -92,19 +95,19 @@ class Unlike {
     std::int64_t count = 0, doc_id = 0;
     std::string leaf;
   };
-  static void add(Found& found, const Outcome& outcome) {
+  static void add(Found& found, const Question& question) {
     if (found.count++ == 0) {
-      found.leaf = outcome.leaf;
-      found.doc_id = outcome.doc_id;
+      found.leaf = question.leaf;
+      found.doc_id = question.doc_id;
     }
   }
   std::int64_t examples_ = 0;
   Found rows_, prompts_;
 };
 
-std::int64_t most(std::span<const Outcomes> lists) {
+std::int64_t most(std::span<const Outcomes* const> lists) {
   std::size_t count = 0;
-  for (const Outcomes& list : lists) count = std::max(count, list.size());
+  for (const Outcomes* list : lists) count = std::max(count, list->size());
   return static_cast<std::int64_t>(count);
 }
 
@@ -124,10 +127,10 @@ bool are_right_or_wrong(const std::vector<double>& values) {
 }  // namespace
 
 Grade grade_of(const Metric& metric, const Outcome& example) {
-  if (example.values.contains(metric.name)) return {Grade::Kind::kMean, metric.name, ""};
-  if (example.values.contains("log_likelihood") && (metric.unit == "perplexity" || metric.unit == "bits")) {
+  if (example.values.find(metric.name) != nullptr) return {Grade::Kind::kMean, metric.name, ""};
+  if (example.values.find("log_likelihood") != nullptr && (metric.unit == "perplexity" || metric.unit == "bits")) {
     const std::string weight = metric.name.starts_with("word") ? "words" : metric.name.starts_with("byte") || metric.unit == "bits" ? "bytes" : "tokens";
-    if (example.values.contains(weight)) return {Grade::Kind::kPerplexity, "log_likelihood", weight};
+    if (example.values.find(weight) != nullptr) return {Grade::Kind::kPerplexity, "log_likelihood", weight};
   }
   throw input_error("the answers hold no '{}' that examples could be compared by", metric.name);
 }
@@ -157,19 +160,25 @@ PairCounts PairedOutcomes::counts(std::size_t begin, std::size_t end) const {
 }
 
 PairedOutcomes pair_outcomes(std::span<const Outcomes> first, std::span<const Outcomes> second, const Grade& grade, const std::string& what) {
+  std::vector<const Outcomes*> of_first, of_second;
+  for (const Outcomes& list : first) of_first.push_back(&list);
+  for (const Outcomes& list : second) of_second.push_back(&list);
+  return pair_outcomes(of_first, of_second, grade, what);
+}
+
+PairedOutcomes pair_outcomes(std::span<const Outcomes* const> first, std::span<const Outcomes* const> second, const Grade& grade, const std::string& what) {
   WINNOW_CHECK(!first.empty() && !second.empty());
   PairedOutcomes paired;
   paired.first.resize(first.size());
   paired.second.resize(second.size());
-  std::vector<const Outcomes*> lists;
-  for (const Outcomes& list : first) lists.push_back(&list);
-  for (const Outcomes& list : second) lists.push_back(&list);
+  std::vector<const Outcomes*> lists(first.begin(), first.end());
+  lists.insert(lists.end(), second.begin(), second.end());
   CommonExamples examples(std::move(lists));
   Unlike unlike;
-  for (std::vector<const Outcome*> found = examples.next(); !found.empty(); found = examples.next()) {
+  for (std::span<const Outcome* const> found = examples.next(); !found.empty(); found = examples.next()) {
     unlike.check(found);
-    if (paired.leaves.empty() || paired.leaves.back().name != found.front()->leaf)
-      paired.leaves.push_back({found.front()->leaf, paired.count(), paired.count()});
+    if (paired.leaves.empty() || paired.leaves.back().name != found.front()->question->leaf)
+      paired.leaves.push_back({found.front()->question->leaf, paired.count(), paired.count()});
     for (std::size_t i = 0; i < found.size(); ++i) (i < first.size() ? paired.first[i] : paired.second[i - first.size()]).push_back(term(grade, *found[i]));
     if (grade.kind == Grade::Kind::kPerplexity) paired.weights.push_back(weight(grade, *found.front()));
     paired.leaves.back().end = paired.count();

@@ -49,6 +49,9 @@ struct PairedOutcomes {
 PairedOutcomes pair_outcomes(std::span<const std::vector<Outcome>> first, std::span<const std::vector<Outcome>> second, const Grade& grade,
                              const std::string& what);
 
+PairedOutcomes pair_outcomes(std::span<const std::vector<Outcome>* const> first, std::span<const std::vector<Outcome>* const> second, const Grade& grade,
+                             const std::string& what);
+
 // Lets leaves weigh as in the trial's metric, where that is the plain mean of its parts' means (lu_average).
 void weigh_leaves(PairedOutcomes& outcomes, const Trial& trial, const Metric& metric);
 

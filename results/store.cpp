@@ -192,7 +192,8 @@ Claimed Store::Impl::try_begin(const Cell& cell, const Json& environment, OpenTr
       }
       if (cut_off) id = cut_off->id;
       save_cell(database, cell);
-      const std::int64_t environment_id = save_environment(database, environment);
+      if (!last_environment || last_environment->first != environment) last_environment.emplace(environment, save_environment(database, environment));
+      const std::int64_t environment_id = last_environment->second;
       if (cut_off) {
         trial.seconds = number_map_from_json(cut_off->seconds_json);
         trial.answered = find_answered(database, id);
@@ -205,6 +206,7 @@ Claimed Store::Impl::try_begin(const Cell& cell, const Json& environment, OpenTr
       claimed = Claimed::kOurs;
     }, Durability::kSoon);
   } catch (...) {
+    last_environment.reset();  // rolled back, perhaps
     if (id != 0) claims->release(id);
     throw;
   }

@@ -4,10 +4,13 @@
 #include <chrono>
 #include <optional>
 #include <set>
+#include <utility>
 
+#include "harness/core/json.h"
 #include "results/answer_writer.h"
 #include "results/claims.h"
 #include "results/database.h"
+#include "results/outcome_reader.h"
 #include "results/store.h"
 
 namespace winnow {
@@ -54,10 +57,12 @@ struct Store::Impl {
 
   std::filesystem::path file;
   SQLite::Database database;
+  std::optional<OutcomeReader> outcome_reader;  // once outcomes were asked for
   std::optional<Claims> claims;        // from here: when open to write
   std::optional<AnswerWriter> writer;
   std::set<std::int64_t> open_trials;
   std::optional<std::int64_t> sweep_id;
+  std::optional<std::pair<Json, std::int64_t>> last_environment;  // and its id: the cells of a run share it
   std::chrono::steady_clock::time_point durable_at;
   // Left of the time to wait for locks: the kernel may drop those of a process that was killed a moment after its end.
   std::chrono::milliseconds patience{500};

@@ -32,12 +32,21 @@ std::vector<Metric> read_metrics(SQLite::Database& database, std::int64_t trial_
 
 constexpr const char* kSelectLatest =
     "SELECT trials.id, cells.key, cells.identity_json, cells.model, cells.variant, cells.task, cells.task_label, coalesce(sweeps.name, ''), trials.status, "
-    "trials.reason, trials.started_at, trials.seconds_json, environment.environment_json "
+    "trials.reason, trials.started_at, trials.seconds_json, environment.id, environment.environment_json "
     "FROM cells JOIN trials ON trials.id = coalesce((SELECT max(id) FROM trials AS good WHERE good.cell_key = cells.key AND good.status = 'ok'), "
     "(SELECT max(id) FROM trials AS newest WHERE newest.cell_key = cells.key)) "
     "JOIN environment ON environment.id = trials.environment_id LEFT JOIN sweeps ON sweeps.id = trials.sweep_id ORDER BY cells.rowid";
 
-Trial read_trial(SQLite::Statement& row) {
+// Trials of one run share what they ran with, which may be long: it names the seeds of every task. Parsed once each.
+using Environments = std::map<std::int64_t, Json>;
+
+const Json& environment_in(SQLite::Statement& row, Environments& known) {
+  const auto [place, is_new] = known.try_emplace(row.getColumn(12).getInt64());
+  if (is_new) place->second = parse_json(row.getColumn(13).getString(), "environment.environment_json");
+  return place->second;
+}
+
+Trial read_trial(SQLite::Statement& row, Environments& environments) {
   Trial trial;
   trial.id = row.getColumn(0).getInt64();
   trial.cell.key = row.getColumn(1).getString();
@@ -51,7 +60,7 @@ Trial read_trial(SQLite::Statement& row) {
   trial.reason = row.getColumn(9).getString();
   trial.started_at = row.getColumn(10).getString();
   trial.seconds = number_map_from_json(row.getColumn(11).getString());
-  trial.environment = parse_json(row.getColumn(12).getString(), "environment.environment_json");
+  trial.environment = environment_in(row, environments);
   return trial;
 }
 
@@ -175,9 +184,10 @@ std::vector<ScoredAnswer> Store::answers_of_cell(const std::string& key) {
 std::vector<Trial> Store::latest() {
   return impl_->read([](SQLite::Database& database) {
     SQLite::Statement find(database, kSelectLatest);
+    Environments environments;
     std::vector<Trial> trials;
     while (find.executeStep()) {
-      trials.push_back(read_trial(find));
+      trials.push_back(read_trial(find, environments));
       trials.back().metrics = read_metrics(database, trials.back().id);
     }
     return trials;
@@ -198,18 +208,8 @@ void Store::for_each_answer(std::int64_t trial_id, const std::function<void(cons
 
 std::vector<Outcome> Store::outcomes(std::int64_t trial_id, const std::string& filter) {
   return impl_->read([&](SQLite::Database& database) {
-    SQLite::Statement find(database,
-                           "SELECT examples.task, examples.doc_id, examples.doc_hash, answers.prompt_sha256, arguments.sha256, answers.values_json "
-                           "FROM answers JOIN examples ON examples.id = answers.example_id JOIN arguments ON arguments.id = answers.arguments_id "
-                           "WHERE answers.trial_id = ? AND answers.filter = ? ORDER BY examples.task, examples.doc_id, answers.id");
-    find.bind(1, trial_id);
-    find.bind(2, readable_text(filter));
-    std::vector<Outcome> outcomes;
-    while (find.executeStep()) {
-      outcomes.push_back({find.getColumn(0).getString(), find.getColumn(1).getInt64(), find.getColumn(2).getString(), find.getColumn(3).getString(),
-                          find.getColumn(4).getString(), number_map_from_json(find.getColumn(5).getString())});
-    }
-    return outcomes;
+    if (!impl_->outcome_reader) impl_->outcome_reader.emplace(database, impl_->file);
+    return impl_->outcome_reader->read(trial_id, filter);
   });
 }
 

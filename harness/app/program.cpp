@@ -1,6 +1,8 @@
 #include "harness/app/program.h"
 
 #include <c10/util/Exception.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -8,6 +10,7 @@
 #include <csignal>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/app/commands.h"
@@ -100,9 +103,18 @@ int run(int argc, char** argv) {
   return parsed >= 0 ? parsed : invocation.action();
 }
 
+// A file opened later would get the number of a stream that the caller closed, and what is said would be written into it. Standard output stays one that
+// cannot be written to, so that a report which went nowhere is told.
+void occupy_closed_streams() {
+  for (const auto& [stream, mode] : {std::pair{STDIN_FILENO, O_RDONLY}, {STDOUT_FILENO, O_RDONLY}, {STDERR_FILENO, O_WRONLY}}) {
+    if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", mode);  // takes the lowest number
+  }
+}
+
 }  // namespace
 
 int run_program(int argc, char** argv) {
+  occupy_closed_streams();
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return run(argc, argv);

@@ -101,15 +101,16 @@ class HttpClient::Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  void go() {
+  bool go() {
     while (!is_enough_ && (next_ < exchange_.count || !waiting_.empty() || !flights_.empty())) {
-      if (settings_.should_stop && settings_.should_stop()) return;
+      if (settings_.should_stop && settings_.should_stop()) return false;
       start_what_may();
       int running = 0;
       curl_multi_perform(handles_.multi, &running);
       take_finished();
       if (!is_enough_) wait();
     }
+    return true;
   }
 
  private:
@@ -247,7 +248,7 @@ class HttpClient::Run {
 HttpClient::HttpClient(HttpSettings settings) : settings_(std::move(settings)), handles_(std::make_unique<Handles>()) {}
 HttpClient::~HttpClient() = default;
 
-void HttpClient::run(const Exchange& exchange) { Run(settings_, *handles_, exchange).go(); }
+bool HttpClient::run(const Exchange& exchange) { return Run(settings_, *handles_, exchange).go(); }
 
 std::string HttpClient::redacted(std::string text) const { return without(std::move(text), settings_.bearer); }
 

@@ -51,13 +51,13 @@ class HttpClient {
 
   // Requests 0 … count − 1, at most `concurrency` at a time. `take` gets each one's reply once, in the order they finish, unless it says
   // kFaulty: then once more after another attempt. It sees every status but those tried again. Returns early when `take` said kEnough (what
-  // is under way is dropped) and when it should stop. Throws Error(kInput) where the attempts are used up.
+  // is under way is dropped), and false when it should stop. Throws Error(kInput) where the attempts are used up.
   struct Exchange {
     std::size_t count = 0;
     std::function<HttpRequest(std::size_t index)> request;
     std::function<ReplyVerdict(std::size_t index, const HttpReply& reply)> take;
   };
-  void run(const Exchange& exchange);
+  bool run(const Exchange& exchange);
 
   // For what a server says of itself: the bearer taken out, should it be in there.
   std::string redacted(std::string text) const;

@@ -84,16 +84,30 @@ std::string task_and_dataset(const TaskSpec& spec) {
   return spec.task;
 }
 
+// By task, the settings that not all its namesakes in the sweep have alike.
+using DifferingSettings = std::map<std::string, std::set<std::string>>;
+
+DifferingSettings differing_settings(const Sweep& sweep) {
+  DifferingSettings differing;
+  std::map<std::string, const TaskSpec*> firsts;
+  for (const TaskSpec& spec : sweep.tasks) {
+    const Json& first = firsts.try_emplace(spec.task, &spec).first->second->settings;
+    for (const auto& [name, value] : spec.settings.items()) {
+      if (!first.contains(name) || first[name] != value) differing[spec.task].insert(name);
+    }
+    for (const auto& [name, value] : first.items()) {
+      if (!spec.settings.contains(name)) differing[spec.task].insert(name);
+    }
+  }
+  return differing;
+}
+
 // With the settings that tell a task from its namesakes: "gsm8k limit=40 shots=0".
-std::string task_label(const Sweep& sweep, std::size_t index) {
-  const TaskSpec& mine = sweep.tasks[index];
-  std::string label = task_and_dataset(mine);
-  for (const auto& [name, value] : mine.settings.items()) {
-    if (name == "dataset") continue;
-    const bool differs = std::any_of(sweep.tasks.begin(), sweep.tasks.end(), [&, &name = name, &value = value](const TaskSpec& other) {
-      return other.task == mine.task && (!other.settings.contains(name) || other.settings[name] != value);
-    });
-    if (differs) label += fmt::format(" {}={}", name, shown(value));
+std::string task_label(const TaskSpec& spec, const DifferingSettings& differing) {
+  std::string label = task_and_dataset(spec);
+  const auto names = differing.find(spec.task);
+  for (const auto& [name, value] : spec.settings.items()) {
+    if (name != "dataset" && names != differing.end() && names->second.contains(name)) label += fmt::format(" {}={}", name, shown(value));
   }
   return label;
 }
@@ -146,9 +160,10 @@ class Expansion {
 std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource& datasets) {
   std::vector<Json> tasks;
   std::vector<std::string> labels;
+  const DifferingSettings differing = differing_settings(sweep);
   for (std::size_t t = 0; t < sweep.tasks.size(); ++t) {
     tasks.push_back(task_identity(sweep, sweep.tasks[t], datasets));
-    labels.push_back(task_label(sweep, t));
+    labels.push_back(task_label(sweep.tasks[t], differing));
   }
   std::vector<Json> variants;
   for (const VariantSpec& variant : sweep.variants) variants.push_back(variant_identity(variant, datasets));

@@ -67,6 +67,9 @@ class Worker {
     if (message.kind >= Kind::kFinished) last_word_ = message;
   }
 
+  // What was answered is to be saved. Before its first cell there is nothing: a model may take hours to be opened and pruned.
+  void stop() { open_.empty() && ended_.empty() ? process_.kill() : process_.close_input(); }
+
   void keep_line(const std::string& line) {
     if (line.empty()) return;
     lines_.push_back(line.substr(0, 500));
@@ -191,7 +194,7 @@ class WorkersRunner {
     if (is_stopping_ || !(failure_ || (controls_.should_stop && controls_.should_stop()))) return;
     is_stopping_ = true;
     outcome_.stopped = !failure_;
-    for (const std::unique_ptr<Worker>& worker : workers_) worker->process().close_input();
+    for (const std::unique_ptr<Worker>& worker : workers_) worker->stop();
   }
 
   static bool measures(const Portion& portion) { return portion.kind == CellGroup::Kind::kMeasurement; }

@@ -35,7 +35,7 @@ Page ask_page(HttpClient& client, const std::string& url) {
     }
     return {};
   };
-  client.run({.count = 1, .request = [&](std::size_t) { return HttpRequest{url, ""}; }, .take = take});
+  if (!client.run({.count = 1, .request = [&](std::size_t) { return HttpRequest{url, ""}; }, .take = take})) throw StoppedBeforeKnown();
   return page;
 }
 
@@ -119,7 +119,7 @@ Probe probe(HttpClient& client, const std::string& url, const ServedOptions& opt
     }
     return {};
   };
-  client.run({.count = 1, .request = request, .take = take});
+  if (!client.run({.count = 1, .request = request, .take = take})) throw StoppedBeforeKnown();
   if (refused) throw Error(*refused);
   return result;
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -30,10 +31,16 @@ struct ServedModel {
   std::optional<std::int32_t> bos_id;
 };
 
+// It was told to stop (HttpSettings::should_stop) before the server had said all that is asked of it: nothing is known, and nothing is at fault.
+struct StoppedBeforeKnown : std::exception {
+  const char* what() const noexcept override { return "stopped before the server had answered"; }
+};
+
 // Asks the server who it is and how it wants its requests, and for one echo, so that a server that cannot score is told before any work.
 // Requests are encoded here, as for our engine; log-probabilities are summed over the continuation's ids. is_greedy holds where each of
 // them has the largest log-probability that the server names for its place; an exact tie counts as greedy (our engine takes the lowest id).
-// Throws Error(kInput) where nobody answers, the key is refused or the model is not served; Error(kUnsupported) where prompts have no log-probabilities.
+// Throws Error(kInput) where nobody answers, the key is refused or the model is not served; Error(kUnsupported) where prompts have no log-probabilities;
+// StoppedBeforeKnown.
 ServedModel open_served_model(const ServedOptions& options);
 
 }  // namespace winnow

@@ -1,8 +1,10 @@
+#include <csignal>
 #include <filesystem>
 
 #include "harness/core/json.h"
 #include "results/store.h"
 #include "tests/support/errors.h"
+#include "tests/support/processes.h"
 #include "tests/support/sample_sweep.h"
 #include "tests/text/completion_server.h"
 
@@ -155,6 +157,19 @@ TEST(Served, StopsOnASignalWhileItWaits) {
   EXPECT_EQ(run.exit_code, 143) << run.errors;
   EXPECT_LT(run.seconds, 20);
   EXPECT_THAT(run.errors, HasSubstr("everything answered so far is saved"));
+}
+
+TEST(Served, StopsOnASignalWhileAWorkerAsksWhatTheServerIs) {
+  const CompletionServer server(CompletionServer::Manner::kVllm, [](int number, const ServerRequest&) -> std::optional<ServerReply> {
+    return number == 0 ? std::nullopt  // the probe of the sweep; its worker's has to wait
+                       : std::optional(ServerReply{.status = 429, .headers = {"Retry-After: 60"}});
+  });
+  const SampleSweep sweep;
+  sweep.write_file("sweep.json", sweep_over(server.endpoint()));
+  const ProgramResult run = test::run_and_meddle(sweep.run_arguments(), {.environment = sweep.environment()}, sweep.file().string(),
+                                                 [&](pid_t program) { return server.completions() == 2 && ::kill(program, SIGTERM) == 0; });
+  EXPECT_EQ(run.exit_code, 143) << run.errors;
+  EXPECT_THAT(run.errors, AllOf(HasSubstr("everything answered so far is saved"), Not(HasSubstr("cannot score"))));
 }
 
 TEST(Served, IsLookedAtBeforeAnythingIsRun) {

@@ -1,7 +1,5 @@
 // What may befall a sweep in a night: killed, stopped, workers killed or hung, limits reached, many at once. In the end its tables are those of an
 // undisturbed one.
-#include <sys/resource.h>
-
 #include <csignal>
 #include <future>
 
@@ -34,15 +32,27 @@ std::vector<Trial> all_failed(const std::filesystem::path& file) {
 
 TEST(Disturbed, KilledAtRandomMomentsAndResumed) { test::kill_and_resume(20, 20261122); }
 
-TEST(Disturbed, TerminatedAtRandomMomentsAndResumed) {
+TEST(Disturbed, ToldToStopAtRandomMomentsAndResumed) { test::stop_and_resume({SIGTERM, SIGINT, SIGHUP, SIGTERM, SIGINT, SIGUSR1}, 5); }
+
+TEST(Disturbed, ASecondSignalStopsAtOnceAndLeavesNoWorker) {
   const DisturbedSweeps sweeps(kTasks);
-  std::mt19937 random(5);
-  for (int round = 0; round < 6; ++round) {
-    sweeps.expect_the_same([&](const SampleSweep& sweep) {
-      const ProgramResult run = sweep.run({.signal_after = std::uniform_real_distribution(0.02, sweeps.seconds())(random), .signal = SIGTERM});
-      EXPECT_TRUE(run.exit_code == 0 || run.exit_code == 143 || run.ended_by == SIGTERM) << run.exit_code << run.errors;
+  sweeps.expect_the_same([&](const SampleSweep& sweep) {
+    std::chrono::steady_clock::time_point second;
+    pid_t worker = 0;
+    const ProgramResult run = test::run_and_meddle(sweep.run_arguments(), {.environment = sweep.environment()}, sweep.file().string(), [&](pid_t program) {
+      const std::vector<pid_t> workers = test::children_of(program);
+      if (workers.empty()) return false;
+      ::kill(worker = workers[0], SIGSTOP);  // it will not hear that it should stop
+      ::kill(program, SIGINT);
+      ::usleep(100'000);
+      second = std::chrono::steady_clock::now();
+      return ::kill(program, SIGINT) == 0;
     });
-  }
+    EXPECT_EQ(run.exit_code, 130) << run.errors;
+    EXPECT_LT(std::chrono::steady_clock::now() - second, std::chrono::seconds(1));
+    for (int i = 0; i < 100 && test::is_running(worker); ++i) ::usleep(20'000);  // its kernel has to get to it
+    EXPECT_FALSE(test::is_running(worker));
+  });
 }
 
 TEST(Disturbed, AWorkerKilledAsByTheOomKillerIsARowAndIsTriedAgainInTheSameRun) {
@@ -148,36 +158,6 @@ TEST(Disturbed, EightProcessesOfTwoSweepsOnOneStore) {
   test::expect_sound(one.store());
   SQLite::Database database(one.store().string());
   EXPECT_EQ(database.execAndGet("SELECT count(*) FROM trials").getInt(), 6);  // each cell once
-}
-
-TEST(Disturbed, AThousandTinyCellsTakeFewMillisecondsEach) {
-  const SampleSweep sweep;
-  std::string tasks = R"({"task": "gsm8k", "shots": 0, "limit": 1, "seed": 0})";
-  for (int i = 1; i < 1000; ++i) tasks += fmt::format(R"(, {{"task": "gsm8k", "shots": 0, "limit": 1, "seed": {}}})", i);
-  sweep.write_file(
-      "sweep.json",
-      fmt::format(
-          R"({{"name": "sample", "models": [{{"name": "theirs", "recorded": "answers.jsonl"}}], "variants": [{{"label": "dense", "steps": []}}], "tasks": [{}]}})",
-          tasks));
-  const std::string requests = (sweep.folder() / "requests.jsonl").string();
-  sweep.write_file("answers.jsonl", R"({"kind": "generate", "context": "x", "reply": "x"})");
-  ASSERT_EQ(
-      test::run_winnow({"requests", sweep.file().string(), "--out", requests, "--unverified-data", "--data", test::fixture("sample_data").string()}).exit_code,
-      0);
-  Json line = Json::parse(test::read_text(requests));
-  line["reply"] = " #### 12";
-  sweep.write_file("answers.jsonl", line.dump() + "\n");
-  rusage before{}, after{};
-  ::getrusage(RUSAGE_CHILDREN, &before);
-  const ProgramResult run = sweep.run({}, {"--quiet"});
-  ::getrusage(RUSAGE_CHILDREN, &after);
-  ASSERT_EQ(run.exit_code, 0) << run.errors;
-  EXPECT_EQ(run.errors, "winnow: 1000 of 1000 cells ran\n");
-  // Of processors, starting two processes included; a machine that others use takes longer by the clock.
-  const auto seconds = [](const rusage& usage) {
-    return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + 1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-  };
-  EXPECT_LT(seconds(after) - seconds(before), 5.0);
 }
 
 TEST(Disturbed, WorkersSideBySideGiveTheSameTables) {

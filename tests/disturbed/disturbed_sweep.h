@@ -83,10 +83,36 @@ class DisturbedSweeps {
   std::map<std::string, std::string> expected_;
 };
 
+inline const char* const kThreeTasks =
+    R"([{"task": "gsm8k", "shots": 0, "limit": 3, "max_new_tokens": 8}, {"task": "mmlu", "subjects": ["astronomy"], "shots": 1}, {"task": "wikitext", "max_length": 128}])";
+
+// Sends a signal to as many sweeps, each at a random moment, and resumes them. They end within seconds of it, having said how to go on, unless they
+// were at their end already or had not begun (then the signal does what it does to any program).
+inline void stop_and_resume(const std::vector<int>& signals, unsigned seed) {
+  const DisturbedSweeps sweeps(kThreeTasks);
+  std::mt19937 random(seed);
+  int stopped = 0;
+  for (const int signal : signals) {
+    SCOPED_TRACE(fmt::format("signal {}", signal));
+    sweeps.expect_the_same([&](const SampleSweep& sweep) {
+      const double moment = std::uniform_real_distribution(0.02, sweeps.seconds())(random);
+      const ProgramResult run = sweep.run({.signal_after = moment, .signal = signal});
+      const int code = signal == SIGINT ? 130 : signal == SIGTERM ? 143 : 75;
+      if (run.exit_code == code) {
+        ++stopped;
+        EXPECT_LT(run.seconds - moment, 15) << run.errors;  // five on a machine of its own
+        EXPECT_NE(run.errors.find("everything answered so far is saved"), std::string::npos) << run.errors;
+      } else {
+        EXPECT_TRUE(run.exit_code == 0 || run.ended_by == signal) << run.exit_code << run.errors;
+      }
+    });
+  }
+  EXPECT_GT(stopped, 0);
+}
+
 // Kills `count` sweeps at random moments, every second time the parent alone (its workers have to die by themselves), and resumes them.
 inline void kill_and_resume(int count, unsigned seed) {
-  const DisturbedSweeps sweeps(
-      R"([{"task": "gsm8k", "shots": 0, "limit": 3, "max_new_tokens": 8}, {"task": "mmlu", "subjects": ["astronomy"], "shots": 1}, {"task": "wikitext", "max_length": 128}])");
+  const DisturbedSweeps sweeps(kThreeTasks);
   std::mt19937 random(seed);
   int killed = 0;
   for (int round = 0; killed < count && round < 3 * count; ++round) {

@@ -11,11 +11,13 @@
 namespace winnow {
 namespace {
 
+Outcome outcome_of(Question question, SharedValues values) { return {std::make_shared<const Question>(std::move(question)), std::move(values)}; }
+
 std::vector<Outcome> graded(const std::vector<double>& grades, const std::string& leaf = "gsm8k", const std::string& prompt = "p") {
   std::vector<Outcome> outcomes;
   for (const double grade : grades) {
     const auto doc_id = static_cast<std::int64_t>(outcomes.size());
-    outcomes.push_back({leaf, doc_id, leaf + std::to_string(doc_id), prompt + std::to_string(doc_id), "a", {{"acc", grade}}});
+    outcomes.push_back(outcome_of({leaf, doc_id, leaf + std::to_string(doc_id), prompt + std::to_string(doc_id), "a"}, {{"acc", grade}}));
   }
   return outcomes;
 }
@@ -41,7 +43,7 @@ TEST(Comparison, CountsDiscordantPairsAndTheirExactP) {
 
 TEST(Comparison, PairsByDocumentAndCountsTheRest) {
   std::vector<Outcome> first = graded({1, 0, 1}), second = graded({1, 0});
-  second.push_back({"gsm8k", 9, "gsm8k9", "p9", "a", {{"acc", 1}}});
+  second.push_back(outcome_of({"gsm8k", 9, "gsm8k9", "p9", "a"}, {{"acc", 1}}));
   const ScoreComparison score = compare({first}, {second});
   EXPECT_EQ(score.pairs, 2);
   EXPECT_EQ(score.only_first, 1);
@@ -51,12 +53,12 @@ TEST(Comparison, PairsByDocumentAndCountsTheRest) {
 
 TEST(Comparison, RefusesPromptsThatDiffer) {
   std::vector<Outcome> other = graded({1, 0, 1});
-  other[1].prompt_sha256 = "else";
+  other[1] = outcome_of({"gsm8k", 1, "gsm8k1", "else", "a"}, {{"acc", 0}});
   EXPECT_ERROR(
       compare({graded({1, 1, 1})}, {other}), kInput,
       "b against a: the prompts of 1 of 3 common examples differ, first gsm8k document 1; compare trials with the same shots, seed and prompt settings");
   other[1] = graded({1, 0})[1];
-  other[2].doc_hash = "else";
+  other[2] = outcome_of({"gsm8k", 2, "else", "p2", "a"}, {{"acc", 1}});
   EXPECT_ERROR(compare({graded({1, 1, 1})}, {other}), kInput,
                "b against a: 1 of 3 common examples are other rows of data, first gsm8k document 2; compare trials over the same data files");
 }
@@ -94,8 +96,8 @@ TEST(Comparison, OfPerplexitiesIsOfTheirLogarithms) {
   std::vector<Outcome> first, second;
   for (int i = 0; i < 5; ++i) {
     const std::string n = std::to_string(i);
-    first.push_back({"wikitext", i, n, n, "a", {{"log_likelihood", -100.0 - i}, {"words", 50}, {"bytes", 300}}});
-    second.push_back({"wikitext", i, n, n, "a", {{"log_likelihood", -110.0 - i}, {"words", 50}, {"bytes", 300}}});
+    first.push_back(outcome_of({"wikitext", i, n, n, "a"}, {{"log_likelihood", -100.0 - i}, {"words", 50}, {"bytes", 300}}));
+    second.push_back(outcome_of({"wikitext", i, n, n, "a"}, {{"log_likelihood", -110.0 - i}, {"words", 50}, {"bytes", 300}}));
   }
   Metric metric{.name = "word_perplexity", .value = 0, .unit = "perplexity"};
   const Grade grade = grade_of(metric, first[0]);

@@ -158,6 +158,29 @@ TEST_F(DatabaseTest, DamagedPagesEndInOneSentence) {
   EXPECT_GT(noticed, 3);
 }
 
+// SQLite takes over what a log beside a file says without asking whose log it is.
+TEST_F(DatabaseTest, ALogOfAnotherStoreIsDamageOrThatStore) {
+  const std::string log = folder_ / "other.sqlite-wal", copy = folder_ / "copy";
+  {
+    Store other = Store::open(folder_ / "other.sqlite");
+    const auto id = other.begin(make_cell("tiny", "random-6", "gsm8k"), {}).id;
+    for (int doc = 0; doc < 40; ++doc) other.append(id, std::vector{make_answer(doc)}, {});
+    fs::copy(log, copy);
+  }
+  make_store();
+  fs::copy(copy, file_.string() + "-wal");
+  try {
+    Store store = Store::open_read_only(file_);
+    for (const Trial& trial : store.latest()) {
+      EXPECT_EQ(trial.cell.variant, "random-6");
+      store.for_each_answer(trial.id, [](const RecordedAnswer&) {});
+    }
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInput);
+    EXPECT_THAT(error.what(), HasSubstr("the store is damaged"));
+  }
+}
+
 TEST_F(DatabaseTest, AStoreWithoutOneOfItsTablesIsRefused) {
   make_store();
   execute("PRAGMA foreign_keys = OFF; DROP VIEW graded; DROP TABLE answers");

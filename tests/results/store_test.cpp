@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "harness/core/digest.h"
 #include "tests/results/sample_trials.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
@@ -107,6 +108,34 @@ TEST_F(StoreTest, AnswersAreOrderedByDocumentWhateverTheOrderOfSaving) {
   });
   EXPECT_THAT(seen, ElementsAre("1 strict-match 1 It is 1", "3 strict-match 3 It is 3", "5 strict-match 5 It is 5", "1 flexible-extract 1. It is 1",
                                 "3 flexible-extract 3. It is 3", "5 flexible-extract 5. It is 5"));
+}
+
+TEST_F(StoreTest, OutcomesAreOrderedByTaskAndDocumentEachWithItsOwnPromptArgumentsAndGrades) {
+  Store store = Store::open(file_);
+  const auto ask = [&](const std::string& variant, const std::string& wording, const std::vector<std::pair<std::string, int>>& examples) {
+    const auto id = store.begin(make_cell("tiny", variant, "mmlu"), environment_).id;
+    for (const auto& [leaf, doc] : examples) {
+      RecordedAnswer answer = make_choice_answer(doc, leaf);
+      answer.prompt = wording + leaf;
+      answer.arguments.push_back(wording);
+      answer.answers[0].values["loss"] = 0.5 * doc;
+      store.append(id, std::vector{answer}, {});
+    }
+    std::vector<std::string> seen;
+    for (const Outcome& outcome : store.outcomes(id, "none")) {
+      EXPECT_EQ(outcome.question->prompt_sha256, sha256_hex(wording + outcome.question->leaf));
+      EXPECT_EQ(outcome.values.map(), (SharedValues::Map{{"acc", double(outcome.question->doc_id % 2)}, {"loss", 0.5 * double(outcome.question->doc_id)}}));
+      seen.push_back(fmt::format("{} {} {}", outcome.question->leaf, outcome.question->doc_id, outcome.question->arguments_sha256.substr(0, 4)));
+    }
+    return seen;
+  };
+  const std::string first = sha256_hex(R"([" A"," B"," C"," D","Which? "])").substr(0, 4), second = sha256_hex(R"([" A"," B"," C"," D","Say: "])").substr(0, 4);
+  EXPECT_THAT(ask("dense", "Which? ", {{"virology", 3}, {"anatomy", 10}, {"virology", 2}, {"anatomy", 9}}),
+              ElementsAre("anatomy 9 " + first, "anatomy 10 " + first, "virology 2 " + first, "virology 3 " + first));
+  EXPECT_THAT(ask("random-6", "Say: ", {{"anatomy", 10}, {"virology", 3}, {"algebra", 1}}),
+              ElementsAre("algebra 1 " + second, "anatomy 10 " + second, "virology 3 " + second));
+  EXPECT_THAT(ask("random-4", "Which? ", {{"virology", 3}}), ElementsAre("virology 3 " + first));
+  EXPECT_THAT(store.outcomes(1, "another"), IsEmpty());
 }
 
 TEST_F(StoreTest, LatestIsTheNewestGoodTrialElseTheNewest) {

@@ -47,6 +47,8 @@ std::vector<pid_t> children_of(pid_t parent) {
   return found;
 }
 
+bool is_running(pid_t process) { return !proc_file(process, "cmdline").empty(); }
+
 ProgramResult run_and_meddle(const std::vector<std::string>& arguments, const ProgramOptions& options, const std::string& text,
                              const std::function<bool(pid_t program)>& meddle) {
   std::future<ProgramResult> run = std::async(std::launch::async, [&] { return run_winnow(arguments, options); });

@@ -1,5 +1,6 @@
 #include "harness/sweep/run_workers.h"
 
+#include <chrono>
 #include <csignal>
 
 #include "harness/sweep/child_process.h"
@@ -171,6 +172,15 @@ TEST(RunWorkers, StopsWhenAskedAndLeavesTheRest) {
   EXPECT_TRUE(outcome.stopped);
   EXPECT_EQ(outcome.ran, 1u);
   EXPECT_EQ(bench.assignments.size(), 1u);
+  EXPECT_TRUE(bench.log.trials.empty());
+}
+
+TEST(RunWorkers, AWorkerThatHasBegunNoCellIsStoppedAtOnce) {
+  Bench bench("exec sleep 60");  // at a large model
+  bench.controls.should_stop = [&] { return !bench.assignments.empty(); };
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_TRUE(bench.run().stopped);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
   EXPECT_TRUE(bench.log.trials.empty());
 }
 

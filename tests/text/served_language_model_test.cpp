@@ -183,6 +183,15 @@ TEST(ServedModel, KeepsItsKeyToItself) {
   unsetenv("WINNOW_TEST_KEY");
 }
 
+TEST(ServedModel, IsNotBlamedWhereItWasNotLetAnswer) {
+  const CompletionServer server;
+  for (int questions = 0; questions < 3; ++questions) {  // the list of models, the version, the probe
+    ServedOptions options = options_of(server);
+    options.http.should_stop = [&, before = server.server().requests()] { return server.server().requests() - before >= questions; };
+    EXPECT_THROW(open_served_model(options), StoppedBeforeKnown);
+  }
+}
+
 TEST(ServedModel, StopsAsSoonAsItIsToldTo) {
   const CompletionServer server;
   const ServedModel served = open_served_model(options_of(server));

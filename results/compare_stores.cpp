@@ -22,13 +22,19 @@ Json settings_of(const Trial& trial) {
 
 std::string shown(const Json& settings, const std::string& name) { return settings.contains(name) ? settings[name].dump() : "none"; }
 
+bool is_named(const TrialShelf& shelf, const std::string& label, const std::string& name) {
+  if (label == name || label.substr(0, label.find(' ')) == name) return true;
+  return std::ranges::any_of(shelf.trials(),
+                             [&](const StoredTrial& stored) { return stored.trial.cell.task_label == label && stored.trial.cell.task == name; });
+}
+
 std::vector<std::string> chosen_tasks(const TrialShelf& shelf, const std::vector<std::string>& wanted) {
   if (wanted.empty()) return shelf.tasks();
   std::vector<std::string> tasks;
   for (const std::string& name : wanted) {
     bool is_known = false;
     for (const std::string& label : shelf.tasks()) {
-      if (label != name && label.substr(0, label.find(' ')) != name) continue;
+      if (!is_named(shelf, label, name)) continue;
       is_known = true;
       if (std::ranges::find(tasks, label) == tasks.end()) tasks.push_back(label);
     }

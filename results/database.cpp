@@ -13,6 +13,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <set>
 #include <thread>
 
 #include "harness/core/error.h"
@@ -101,6 +103,37 @@ void migrate(SQLite::Database& database, const fs::path& file, const SchemaHisto
   transaction.commit();
 }
 
+std::set<std::string> columns_of(SQLite::Database& database, const std::string& table) {
+  std::set<std::string> columns;
+  SQLite::Statement find(database, "SELECT name FROM pragma_table_info(?)");
+  find.bind(1, table);
+  while (find.executeStep()) columns.insert(find.getColumn(0).getString());
+  return columns;
+}
+
+// The columns of every table, as the schema has them.
+const std::map<std::string, std::set<std::string>>& known_columns() {
+  static const std::map<std::string, std::set<std::string>> known = [] {
+    SQLite::Database empty(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    empty.exec(kSchemaSql);
+    std::map<std::string, std::set<std::string>> columns;
+    SQLite::Statement tables(empty, "SELECT name FROM sqlite_master WHERE type = 'table'");
+    while (tables.executeStep()) columns.emplace(tables.getColumn(0).getString(), columns_of(empty, tables.getColumn(0).getString()));
+    return columns;
+  }();
+  return known;
+}
+
+void refuse_lacking_columns(SQLite::Database& database, const fs::path& file) {
+  for (const auto& [table, known] : known_columns()) {
+    const std::set<std::string> columns = columns_of(database, table);
+    if (columns.empty()) continue;  // of an older store
+    for (const std::string& column : known) {
+      if (!columns.contains(column)) throw input_error("{}: the store is damaged: its table '{}' has no column '{}'; restore it from a copy", file.string(), table, column);
+    }
+  }
+}
+
 void refuse_incomplete(SQLite::Database& database, const fs::path& file) {
   for (const char* table : {"sweeps", "cells", "environment", "plans", "trials", "metrics", "examples", "prompts", "arguments", "answers"}) {
     SQLite::Statement find(database, "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?");
@@ -108,6 +141,7 @@ void refuse_incomplete(SQLite::Database& database, const fs::path& file) {
     find.executeStep();
     if (find.getColumn(0).getInt() != 1) throw input_error("{}: the store is damaged: it has no table '{}'; restore it from a copy", file.string(), table);
   }
+  refuse_lacking_columns(database, file);
 }
 
 // Switching to the write-ahead log needs the file for itself for a moment, and SQLite does not wait for that by itself.

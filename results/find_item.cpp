@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <set>
 
 #include "harness/core/error.h"
@@ -10,7 +11,7 @@
 namespace winnow {
 namespace {
 
-constexpr std::size_t kShortestHash = 4;
+constexpr std::size_t kShortestHash = 4, kShownHash = 12;
 
 bool is_hex(const std::string& text) {
   return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
@@ -56,6 +57,36 @@ ItemName resolved(std::span<Store> stores, const ItemName& item) {
                     fmt::join(leaves, ", "));
 }
 
+// The one leaf that a trial's answers are of; empty where they are of several.
+std::string only_leaf(Store& store, std::int64_t trial_id) {
+  std::string leaf;
+  for (const ScoredAnswer& answer : store.answers(trial_id)) {
+    if (!leaf.empty() && answer.leaf != leaf) return "";
+    leaf = answer.leaf;
+  }
+  return leaf;
+}
+
+const std::string& document_of(const ItemAnswer& answer) { return answer.by_filter.front().example.doc_hash; }
+
+// Data sets number their documents alike: of several documents under one name that of the task with this label is meant.
+void keep_one_document(std::vector<ItemAnswer>& answers, const ItemName& item) {
+  const auto is_one = [&] {
+    return std::ranges::all_of(answers, [&](const ItemAnswer& answer) { return document_of(answer) == document_of(answers.front()); });
+  };
+  if (!item.hash.empty()) std::erase_if(answers, [&](const ItemAnswer& answer) { return !document_of(answer).starts_with(item.hash); });
+  if (is_one()) return;
+  if (std::ranges::any_of(answers, [&](const ItemAnswer& answer) { return answer.task_label == item.leaf; })) {
+    std::erase_if(answers, [&](const ItemAnswer& answer) { return answer.task_label != item.leaf; });
+  }
+  if (is_one()) return;
+  std::map<std::string, std::string> labels;  // of each document
+  for (const ItemAnswer& answer : answers) labels.emplace(document_of(answer), answer.task_label);
+  std::string names;
+  for (const auto& [hash, label] : labels) names += fmt::format("{}{} in {}", names.empty() ? "" : ", ", hash.substr(0, kShownHash), label);
+  throw usage_error("{}/{} is another document in each of several data sets; name it by the beginning of its hash: {}", item.leaf, item.doc_id, names);
+}
+
 }  // namespace
 
 ItemName parse_item(const std::string& text) {
@@ -77,12 +108,15 @@ std::vector<ItemAnswer> find_item(std::span<Store> stores, const ItemName& named
   for (const StoredTrial& stored : latest_of(stores)) {
     const Cell& cell = stored.trial.cell;
     if (stored.trial.status != TrialStatus::kOk || !is_wanted(cell, of)) continue;
-    std::vector<RecordedAnswer> by_filter = stores[stored.store].item(stored.trial.id, item.leaf, item.doc_id);
+    Store& store = stores[stored.store];
+    std::vector<RecordedAnswer> by_filter = store.item(stored.trial.id, item.leaf, item.doc_id);
+    if (by_filter.empty() && cell.task_label == item.leaf) by_filter = store.item(stored.trial.id, only_leaf(store, stored.trial.id), item.doc_id);
     if (by_filter.empty()) continue;
     (is_unpruned(cell) ? answers : pruned).push_back({cell.model, cell.variant, cell.task_label, std::move(by_filter)});
   }
   std::ranges::move(pruned, std::back_inserter(answers));
   if (answers.empty()) refuse(stores, item, of);
+  keep_one_document(answers, item);
   return answers;
 }
 

@@ -19,7 +19,7 @@ struct ItemAnswer {
 
 // How a person names an example: "gsm8k/17" (also gsm8k:17, gsm8k#17), or the beginning of its document hash.
 struct ItemName {
-  std::string leaf;  // empty: a hash
+  std::string leaf;  // or the label of a task that is one leaf; empty: a hash
   std::int64_t doc_id = 0;
   std::string hash;
 };
@@ -27,7 +27,7 @@ struct ItemName {
 ItemName parse_item(const std::string& text);
 
 // The good trials' answers to an example, unpruned models first. `of` are the variants or models wanted, empty: all. Throws Error(kUsage) where no trial answered it,
-// or a hash could mean several documents.
+// or the name could mean several documents.
 std::vector<ItemAnswer> find_item(std::span<Store> stores, const ItemName& item, const std::vector<std::string>& of);
 
 // Where two texts first differ, in code points; nothing where they are equal.

@@ -126,6 +126,7 @@ std::string shown_number(double value, const std::string& unit) {
   if (std::isinf(value)) return value > 0 ? "∞" : "-∞";
   if (unit == "bytes") {
     constexpr double kMebi = 1024.0 * 1024.0;
+    if (value != 0 && std::abs(value) < kMebi) return fmt::format("{:.1f} KiB", value / 1024);
     return value < 1024 * kMebi ? fmt::format("{:.1f} MiB", value / kMebi) : fmt::format("{:.2f} GiB", value / (1024 * kMebi));
   }
   if (unit == "tokens" || unit == "examples") return fmt::format("{:.0f}", value);

@@ -12,6 +12,7 @@
 #include "results/database.h"
 #include "results/outcome_reader.h"
 #include "results/store.h"
+#include "results/stored_values.h"
 
 namespace winnow {
 
@@ -48,6 +49,8 @@ struct Store::Impl {
     try {
       SQLite::Transaction transaction(database);
       return act(database);
+    } catch (const DamagedValue& fault) {
+      throw input_error("{}: the store is damaged: {}; restore it from a copy", file.string(), fault.what());
     } catch (const SQLite::Exception& error) {
       rethrow_store_error(file, error, database.getHandle());
     }

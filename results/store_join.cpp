@@ -1,3 +1,5 @@
+#include <sqlite3.h>
+
 #include <cmath>
 #include <functional>
 #include <map>
@@ -11,6 +13,12 @@ namespace winnow {
 namespace {
 
 using RowIds = std::unordered_map<std::int64_t, std::int64_t>;  // of a row there → of the same row here
+
+std::int64_t row_here(const RowIds& ids, std::int64_t there, const char* table) {
+  const auto found = ids.find(there);
+  if (found == ids.end()) throw DamagedValue(fmt::format("a row names row {} of {}, which is not there", there, table));
+  return found->second;
+}
 
 void bind_value(SQLite::Statement& statement, int index, const SQLite::Column& value) {
   if (value.isInteger()) {
@@ -48,7 +56,7 @@ class Joiner {
       insert_row(*insert, row, count, {});
       find.reset();
       for (int i = 0; i < static_cast<int>(keys.size()); ++i) bind_value(find, i + 1, row.getColumn(i));
-      WINNOW_CHECK(find.executeStep());
+      if (!find.executeStep()) throw DamagedValue("a row of " + table + " lacks what it is known by");
       ids[row.getColumn(count).getInt64()] = find.getColumn(0).getInt64();
     });
     return ids;
@@ -81,7 +89,7 @@ class Joiner {
       if (ids == mapped.end() || row.getColumn(i).isNull()) {
         bind_value(insert, i + 1, row.getColumn(i));
       } else {
-        insert.bind(i + 1, ids->second->at(row.getColumn(i).getInt64()));
+        insert.bind(i + 1, row_here(*ids->second, row.getColumn(i).getInt64(), "another table"));
       }
     }
     insert.exec();
@@ -195,11 +203,11 @@ class TrialJoin {
   std::int64_t insert_trial(std::int64_t id, const RowIds& environments, const RowIds& sweeps) {
     SQLite::Statement row(from_, std::string("SELECT ") + kTrialColumns + " FROM trials WHERE id = ?");
     row.bind(1, id);
-    WINNOW_CHECK(row.executeStep());
+    if (!row.executeStep()) throw DamagedValue("a trial has no id");
     SQLite::Statement insert(into_, std::string("INSERT INTO trials(") + kTrialColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     for (int i = 0; i < kTrialColumnCount; ++i) bind_value(insert, i + 1, row.getColumn(i));
-    insert.bind(kEnvironmentColumn + 1, environments.at(row.getColumn(kEnvironmentColumn).getInt64()));
-    if (!row.getColumn(kSweepColumn).isNull()) insert.bind(kSweepColumn + 1, sweeps.at(row.getColumn(kSweepColumn).getInt64()));
+    insert.bind(kEnvironmentColumn + 1, row_here(environments, row.getColumn(kEnvironmentColumn).getInt64(), "environment"));
+    if (!row.getColumn(kSweepColumn).isNull()) insert.bind(kSweepColumn + 1, row_here(sweeps, row.getColumn(kSweepColumn).getInt64(), "sweeps"));
     insert.exec();
     return into_.getLastInsertRowid();
   }
@@ -228,7 +236,7 @@ class TrialJoin {
                             "SELECT id, sweep_id, grid_sha256, frozen_at FROM grids WHERE id IN (SELECT max(grids.id) FROM grids JOIN sweeps ON sweeps.id = "
                             "sweep_id GROUP BY name)");
     while (grids.executeStep()) {
-      const std::int64_t sweep_id = sweeps.at(grids.getColumn(1).getInt64());
+      const std::int64_t sweep_id = row_here(sweeps, grids.getColumn(1).getInt64(), "sweeps");
       SQLite::Statement known(into_, "SELECT count(*) FROM grids WHERE sweep_id = ? AND grid_sha256 = ?");
       known.bind(1, sweep_id);
       bind_value(known, 2, grids.getColumn(2));
@@ -265,7 +273,18 @@ class TrialJoin {
 
 Store::Joined Store::join(Store& other) {
   Joined joined;
-  other.impl_->read([&](SQLite::Database& from) { impl_->write([&](SQLite::Database& into) { TrialJoin(from, into, joined).run(); }); });
+  other.impl_->read([&](SQLite::Database& from) {
+    impl_->write([&](SQLite::Database& into) {
+      try {
+        TrialJoin(from, into, joined).run();
+      } catch (const SQLite::Exception& error) {  // to be told of the file whose it is
+        const int code = sqlite3_errcode(from.getHandle());
+        if (code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE) rethrow_store_error(other.file(), error, from.getHandle());
+        if (error.getErrorCode() == SQLITE_CONSTRAINT) throw DamagedValue(fmt::format("a row of it does not belong into a store ({})", error.getErrorStr()));
+        throw;
+      }
+    });
+  });
   return joined;
 }
 

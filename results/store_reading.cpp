@@ -42,7 +42,7 @@ using Environments = std::map<std::int64_t, Json>;
 
 const Json& environment_in(SQLite::Statement& row, Environments& known) {
   const auto [place, is_new] = known.try_emplace(row.getColumn(12).getInt64());
-  if (is_new) place->second = parse_json(row.getColumn(13).getString(), "environment.environment_json");
+  if (is_new) place->second = json_from_column(row.getColumn(13).getString(), "environment.environment_json");
   return place->second;
 }
 
@@ -50,7 +50,7 @@ Trial read_trial(SQLite::Statement& row, Environments& environments) {
   Trial trial;
   trial.id = row.getColumn(0).getInt64();
   trial.cell.key = row.getColumn(1).getString();
-  trial.cell.identity = parse_json(row.getColumn(2).getString(), "cells.identity_json");
+  trial.cell.identity = json_from_column(row.getColumn(2).getString(), "cells.identity_json");
   trial.cell.model = row.getColumn(3).getString();
   trial.cell.variant = row.getColumn(4).getString();
   trial.cell.task = row.getColumn(5).getString();
@@ -86,6 +86,10 @@ constexpr const char* kSelectAnswer =
     "WHERE answers.id = ?";
 
 // Continuations or stop strings; with contexts of their own each is a pair, the context by its digest.
+void step_to_answer(SQLite::Statement& find) {
+  if (!find.executeStep()) throw DamagedValue("an answer names a prompt or arguments that are not there");
+}
+
 void read_arguments(SQLite::Database& database, const std::string& text, RecordedAnswer& recorded) {
   const auto pairs = string_pairs_from_json(text);
   if (pairs.empty()) recorded.arguments = strings_from_json(text);
@@ -146,7 +150,7 @@ std::vector<Cell> Store::frozen_cells(const std::string& sweep_name) {
     while (find.executeStep()) {
       Cell cell;
       cell.key = find.getColumn(0).getString();
-      cell.identity = parse_json(find.getColumn(1).getString(), "cells.identity_json");
+      cell.identity = json_from_column(find.getColumn(1).getString(), "cells.identity_json");
       cell.model = find.getColumn(2).getString();
       cell.variant = find.getColumn(3).getString();
       cell.task = find.getColumn(4).getString();
@@ -200,7 +204,7 @@ void Store::for_each_answer(std::int64_t trial_id, const std::function<void(cons
     for (const std::int64_t id : ordered_answer_ids(database, trial_id)) {
       find.reset();
       find.bind(1, id);
-      find.executeStep();
+      step_to_answer(find);
       visit(read_answer(database, find));
     }
   });
@@ -226,7 +230,7 @@ std::vector<RecordedAnswer> Store::item(std::int64_t trial_id, const std::string
     while (ids.executeStep()) {
       find.reset();
       find.bind(1, ids.getColumn(0).getInt64());
-      find.executeStep();
+      step_to_answer(find);
       answers.push_back(read_answer(database, find));
     }
     return answers;

@@ -6,6 +6,7 @@
 
 #include "harness/core/error.h"
 #include "harness/core/json.h"
+#include "harness/core/terminal.h"
 #include "harness/core/unicode.h"
 
 namespace winnow {
@@ -24,9 +25,28 @@ double number_from_json(const Json& value) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-Json parse_column(const std::string& text) { return parse_json(text, "a JSON column of the store"); }
+constexpr std::size_t kShownBytes = 60;
+
+Json parse_column(const std::string& text) { return json_from_column(text, "a JSON column"); }
+
+template <class Value>
+Value read_column(const std::string& text, const char* expected) {
+  try {
+    return parse_column(text).get<Value>();
+  } catch (const Json::exception&) {
+    throw DamagedValue(fmt::format("a JSON column holds {}, expected {}", one_line(text, kShownBytes), expected));
+  }
+}
 
 }  // namespace
+
+Json json_from_column(const std::string& text, std::string_view column) {
+  try {
+    return parse_json(text, column);
+  } catch (const Error& fault) {
+    throw DamagedValue(fault.what());
+  }
+}
 
 std::string numbers_to_json(const std::vector<double>& numbers) {
   Json list = Json::array();
@@ -55,9 +75,9 @@ std::map<std::string, double> number_map_from_json(const std::string& text) {
 }
 
 std::string booleans_to_json(const std::vector<bool>& booleans) { return canonical_json(Json(booleans)); }
-std::vector<bool> booleans_from_json(const std::string& text) { return parse_column(text).get<std::vector<bool>>(); }
+std::vector<bool> booleans_from_json(const std::string& text) { return read_column<std::vector<bool>>(text, "a list of true and false"); }
 std::string strings_to_json(const std::vector<std::string>& strings) { return canonical_json(Json(strings)); }
-std::vector<std::string> strings_from_json(const std::string& text) { return parse_column(text).get<std::vector<std::string>>(); }
+std::vector<std::string> strings_from_json(const std::string& text) { return read_column<std::vector<std::string>>(text, "a list of strings"); }
 
 std::string string_pairs_to_json(const std::vector<std::string>& firsts, const std::vector<std::string>& seconds) {
   WINNOW_CHECK(firsts.size() == seconds.size());
@@ -68,8 +88,8 @@ std::string string_pairs_to_json(const std::vector<std::string>& firsts, const s
 
 std::vector<std::pair<std::string, std::string>> string_pairs_from_json(const std::string& text) {
   const Json list = parse_column(text);
-  if (list.empty() || !list.front().is_array()) return {};
-  return list.get<std::vector<std::pair<std::string, std::string>>>();
+  if (!list.is_array() || list.empty() || !list.front().is_array()) return {};
+  return read_column<std::vector<std::pair<std::string, std::string>>>(text, "a list of pairs of strings");
 }
 
 bool is_served(const Cell& cell) {

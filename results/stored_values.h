@@ -7,10 +7,20 @@
 #include <utility>
 #include <vector>
 
+#include "harness/core/error.h"
 #include "harness/core/trial.h"
 
 // How values stand in columns. Doubles survive to the last bit; what JSON has no number for is written as "inf", "-inf", "nan".
 namespace winnow {
+
+// What a column holds that nothing of ours wrote there. The store that is read puts its file's name in front.
+class DamagedValue : public Error {
+ public:
+  explicit DamagedValue(const std::string& sentence) : Error(ErrorKind::kInput, sentence) {}
+};
+
+// The value of a JSON column, such as "cells.identity_json". This and what follows throw DamagedValue.
+Json json_from_column(const std::string& text, std::string_view column);
 
 std::string numbers_to_json(const std::vector<double>& numbers);
 std::vector<double> numbers_from_json(const std::string& text);

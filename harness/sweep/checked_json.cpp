@@ -28,18 +28,26 @@ CheckedJson::CheckedJson(std::string_view text, std::string source, const std::v
   for (const std::string& override_text : overrides) overrides_.push_back(apply_override(root_, override_text));
 }
 
-Error CheckedJson::fault(const std::string& path, At at, const std::string& sentence, ErrorKind kind) const {
+const AppliedOverride* CheckedJson::override_of(const std::string& path) const {
   for (const AppliedOverride& applied : overrides_) {
-    const bool is_its_doing = std::any_of(applied.paths.begin(), applied.paths.end(), [&](const std::string& set) { return stands_in(path, set); });
-    if (is_its_doing) return usage_error("--set {}: {}: {}", applied.text, path, sentence);
+    if (std::any_of(applied.paths.begin(), applied.paths.end(), [&](const std::string& set) { return stands_in(path, set); })) return &applied;
   }
+  return nullptr;
+}
+
+std::string CheckedJson::where(const std::string& path, At at) const {
+  if (const AppliedOverride* applied = override_of(path)) return fmt::format("--set {}: {}", applied->text, path);
   std::string nearest = path;  // a value that is missing is told at what should hold it
   std::optional<TextPlace> place;
   while (!(place = at == At::kKey ? positions_.of_key(nearest) : positions_.of_value(nearest)) && !nearest.empty()) {
     const std::size_t cut = nearest.find_last_of(".[");
     nearest.resize(cut == std::string::npos ? 0 : cut);
   }
-  return Error(kind, fmt::format("{}:{}:{}: {}{}{}", source_, place->line, place->column, path, path.empty() ? "" : ": ", sentence));
+  return fmt::format("{}:{}:{}{}{}", source_, place->line, place->column, path.empty() ? "" : ": ", path);
+}
+
+Error CheckedJson::fault(const std::string& path, At at, const std::string& sentence, ErrorKind kind) const {
+  return Error(override_of(path) == nullptr ? kind : ErrorKind::kUsage, fmt::format("{}: {}", where(path, at), sentence));
 }
 
 void CheckedJson::locate(const std::string& path, const std::function<void()>& check) const {

@@ -23,6 +23,9 @@ class CheckedJson {
   // The error to throw for what stands at `path`: "sweep.json:3:14: models[0].dtype: <sentence>".
   Error fault(const std::string& path, At at, const std::string& sentence, ErrorKind kind = ErrorKind::kInput) const;
 
+  // Where that is, as fault() has it in front of its sentence: "sweep.json:3:14: models[0].dtype".
+  std::string where(const std::string& path, At at) const;
+
   // Runs `check`; an Error it throws gets the place in front.
   void locate(const std::string& path, const std::function<void()>& check) const;
 
@@ -30,6 +33,8 @@ class CheckedJson {
   Params settings(const std::string& path, const Json& object, std::string_view owner, std::span<const Setting> known, std::span<const std::string> beside) const;
 
  private:
+  const AppliedOverride* override_of(const std::string& path) const;
+
   Json root_;
   std::string source_;
   JsonPositions positions_;

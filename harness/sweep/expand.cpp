@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "harness/core/digest.h"
 #include "harness/sweep/calibration_text.h"
@@ -118,6 +119,9 @@ class Expansion {
   explicit Expansion(const Sweep& sweep) : sweep_(sweep), is_met_(sweep.exclusions.size()) {}
 
   void add(Cell cell) {
+    met_.models.insert(cell.model);
+    met_.variants.insert(cell.variant);
+    met_.tasks.insert({cell.task, cell.task_label});
     if (is_excluded(cell)) return;
     const auto [same, is_new] = first_with_key_.try_emplace(cell.key, cells_.size());
     if (!is_new) {
@@ -130,13 +134,28 @@ class Expansion {
 
   std::vector<Cell> take() {
     for (std::size_t e = 0; e < is_met_.size(); ++e) {
-      if (!is_met_[e]) throw input_error("{}: it matches no cell of the sweep; take it out, or see the names with --dry-run", sweep_.exclusions[e].place);
+      if (is_met_[e]) continue;
+      const Exclusion& exclusion = sweep_.exclusions[e];
+      throw input_error("{}: it matches no cell of the sweep{}; take it out, or see the names with --dry-run", exclusion.place, misspelt_name(exclusion));
     }
-    if (cells_.empty()) throw input_error("\"exclude\" leaves no cell of the sweep, so there is nothing to run");
+    WINNOW_CHECK(!cells_.empty() || !sweep_.exclusions.empty());
+    if (cells_.empty()) throw input_error("{}: nothing is left of the sweep, so there is nothing to run", sweep_.exclusions.back().place);
     return std::move(cells_);
   }
 
  private:
+  // ": no variant is named 'halv' (did you mean 'half'?)", of the first name that is no pattern and nobody's.
+  std::string misspelt_name(const Exclusion& exclusion) const {
+    const std::tuple<const char*, const std::string&, const std::set<std::string>&> asked[] = {
+        {"model", exclusion.model, met_.models}, {"variant", exclusion.variant, met_.variants}, {"task", exclusion.task, met_.tasks}};
+    for (const auto& [kind, name, known] : asked) {
+      if (known.contains(name) || name.find_first_of("*?[") != std::string::npos) continue;
+      const std::string near = nearest_name(name, std::vector<std::string>(known.begin(), known.end()));
+      return fmt::format(": no {} is named '{}'{}", kind, name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near));
+    }
+    return "";
+  }
+
   bool is_excluded(const Cell& cell) {
     if (is_met_.empty()) return false;
     GridValues values = sweep_.models[cell.model_index].grid;
@@ -150,6 +169,9 @@ class Expansion {
   }
 
   const Sweep& sweep_;
+  struct Names {
+    std::set<std::string> models, variants, tasks;
+  } met_;  // of all cells, the excluded ones included
   std::vector<bool> is_met_;
   std::vector<Cell> cells_;
   std::map<std::string, std::size_t> first_with_key_;

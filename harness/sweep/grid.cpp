@@ -87,7 +87,7 @@ void Grid::read_exclusions() {
 
 Exclusion Grid::read_exclusion(const std::string& place, const Json& item) const {
   if (!item.is_object() || item.empty()) throw fault(place, "expected an object such as {\"model\": \"mixtral\", \"variant\": \"wanda*\", \"task\": \"mmlu\"}");
-  Exclusion exclusion{.place = place};
+  Exclusion exclusion{.place = file_.where(place, CheckedJson::At::kValue)};
   std::vector<std::string> known = {"model", "variant", "task"};
   for (const Axis& axis : axes_) known.push_back(axis.text);
   for (const Combination& combination : inclusions_) {

@@ -25,7 +25,7 @@ struct GridPoint {
 struct Exclusion {
   std::string model = "*", variant = "*", task = "*";  // fnmatch patterns; of the task's name or its label
   GridValues values;
-  std::string place;  // in the file, for messages
+  std::string place;  // file, line, column and path, for messages
 };
 
 // The parts "grid", "include" and "exclude" of a sweep file: {"variants[stun].steps[0].ratio": [0.25, 0.5], "tasks.*.shots": [0, 5]}. Every entry

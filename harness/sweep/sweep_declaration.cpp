@@ -1,5 +1,7 @@
 #include "harness/sweep/sweep_declaration.h"
 
+#include "harness/core/stopping.h"
+
 namespace winnow {
 
 std::span<const Setting> sweep_settings() {
@@ -40,7 +42,11 @@ std::span<const Setting> model_settings() {
        .summary = "echo (default): by log-probabilities of echoed prompts; none: the endpoint gives none and only generates",
        .choices = {"echo", "none"}},
       {.name = "concurrency", .types = {SettingType::kInteger}, .summary = "requests to the endpoint at a time; default 8", .minimum = 1, .maximum = 1024},
-      {.name = "requests_per_second", .types = {SettingType::kNumber}, .summary = "at most, to the endpoint; default: no limit", .minimum = 0.001, .maximum = 100000},
+      {.name = "requests_per_second",
+       .types = {SettingType::kNumber},
+       .summary = "at most, to the endpoint; default: no limit",
+       .minimum = 0.001,
+       .maximum = 100000},
       {.name = "timeout_seconds", .types = {SettingType::kNumber}, .summary = "of one attempt at a request; default 300", .minimum = 0.1, .maximum = 86400},
       {.name = "attempts", .types = {SettingType::kInteger}, .summary = "at a request before its cell fails; default 8", .minimum = 1, .maximum = 1000},
       {.name = "max_length",
@@ -113,6 +119,26 @@ std::span<const Setting> limit_settings() {
        .maximum = kWeek},
   };
   return settings;
+}
+
+std::span<const Setting> settings_inside(const Setting& setting) {
+  const bool is_until = setting.name == "until" && setting.types.size() == 1 && setting.types.front() == SettingType::kObject;
+  return is_until ? until_declarations() : std::span<const Setting>{};
+}
+
+std::span<const Dependency> model_dependencies() {
+  static const std::vector<Dependency> dependencies = {
+      {"endpoint", {"model", "tokenizer"}},  {"model", {"endpoint"}},           {"tokenizer", {"endpoint"}},
+      {"api_key_env", {"endpoint"}},         {"scoring", {"endpoint"}},         {"concurrency", {"endpoint"}},
+      {"requests_per_second", {"endpoint"}}, {"timeout_seconds", {"endpoint"}}, {"attempts", {"endpoint"}},
+      {"max_length", {"endpoint"}},          {"config", {"weights"}},           {"seed", {"weights"}},
+  };
+  return dependencies;
+}
+
+std::span<const Dependency> calibration_dependencies() {
+  static const std::vector<Dependency> dependencies = {{"file", {"fields"}}, {"split", {"dataset"}}};
+  return dependencies;
 }
 
 }  // namespace winnow

@@ -20,10 +20,22 @@ struct PrunerDeclaration {
 };
 using PrunerDeclarations = std::map<std::string, PrunerDeclaration>;
 
-std::span<const Setting> sweep_settings();  // name, device, threads, token_budget; beside them stand models, variants, tasks, grid, include, exclude, limits and $schema
+std::span<const Setting>
+sweep_settings();  // name, device, threads, token_budget; beside them stand models, variants, tasks, grid, include, exclude, limits and $schema
 std::span<const Setting> model_settings();
 std::span<const Setting> variant_settings();      // beside them stand steps and calibration
 std::span<const Setting> calibration_settings();  // of a variant
 std::span<const Setting> limit_settings();        // of "limits"
+
+// Settings that stand inside an object among a plug-in's settings: those of "until"; of other objects none are known here.
+std::span<const Setting> settings_inside(const Setting& setting);
+
+// A setting that may only be given together with others.
+struct Dependency {
+  const char* setting;
+  std::vector<std::string> needs;
+};
+std::span<const Dependency> model_dependencies();
+std::span<const Dependency> calibration_dependencies();
 
 }  // namespace winnow

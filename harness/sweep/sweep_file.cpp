@@ -14,7 +14,6 @@ namespace {
 constexpr std::size_t kMaxSweepBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxItems = 10000;
 constexpr std::size_t kMaxNameBytes = 200;
-constexpr const char* kServedSettings[] = {"model", "tokenizer", "api_key_env", "scoring", "concurrency", "requests_per_second", "timeout_seconds", "attempts", "max_length"};
 
 // Reads the parts in the order the file documents them; each method throws at the place of the fault.
 class SweepReader {
@@ -25,6 +24,7 @@ class SweepReader {
   Sweep read() {
     static const std::vector<std::string> kLists = {"models", "variants", "tasks", "grid", "include", "exclude", "limits", "$schema"};
     const Params settings = file_.settings("", file_.root(), "the sweep", sweep_settings(), kLists);
+    if (file_.root().contains("$schema") && !file_.root()["$schema"].is_string()) throw fault("$schema", "expected the address of a JSON Schema");
     sweep_.name = settings.get<std::string>("name");
     check_name("name", sweep_.name);
     check_sweep_name();
@@ -122,8 +122,10 @@ class SweepReader {
     refuse_second(path + ".name", model.name, first_model_, "models");
     const int sources = settings.has("path") + settings.has("recorded") + settings.has("config") + settings.has("endpoint");
     if (sources != 1) throw fault(path, fmt::format("a model has exactly one of \"path\", \"recorded\", \"config\", \"endpoint\"; this one has {}", sources));
-    for (const char* key : kServedSettings) {
-      if (settings.has(key) && !settings.has("endpoint")) throw fault(member_path(path, key), "only a model with an \"endpoint\" has this");
+    for (const Dependency& dependency : model_dependencies()) {
+      const bool is_of_endpoint = dependency.needs == std::vector<std::string>{"endpoint"};
+      if (is_of_endpoint && settings.has(dependency.setting) && !settings.has("endpoint"))
+        throw fault(member_path(path, dependency.setting), "only a model with an \"endpoint\" has this");
     }
     for (const char* key : {"path", "recorded", "config"}) {
       if (settings.has(key)) check_source(member_path(path, key), settings.get<std::string>(key));
@@ -203,11 +205,17 @@ class SweepReader {
     const Json& item = point.item;
     const std::string task = plug_in_name(file_, path, item, "task", task_names());
     static const std::vector<std::string> kTask = {"task"};
-    const Params settings = file_.settings(path, item, "task " + task, task_declaration(task).settings, kTask);
-    file_.locate(path, [&] { try_task(task, settings.as_json()); });
-    const auto [same, is_new] = first_task_.try_emplace(task + canonical_json(settings.as_json()), sweep_.tasks.size());
+    const std::span<const Setting> known = task_declaration(task).settings;
+    Json settings = file_.settings(path, item, "task " + task, known, kTask).as_json();
+    for (const Setting& setting : known) {  // filled in too, so that a default that is written out is the same cell
+      const std::span<const Setting> inside = settings_inside(setting);
+      if (inside.empty() || !settings.contains(setting.name)) continue;
+      settings[setting.name] = file_.settings(member_path(path, setting.name), settings[setting.name], setting.name, inside, {}).as_json();
+    }
+    file_.locate(path, [&] { try_task(task, settings); });
+    const auto [same, is_new] = first_task_.try_emplace(task + canonical_json(settings), sweep_.tasks.size());
     if (!is_new) throw fault(path, fmt::format("the same task with the same settings as tasks[{}]", same->second));
-    sweep_.tasks.push_back({.task = task, .settings = settings.as_json(), .grid = point.values});
+    sweep_.tasks.push_back({.task = task, .settings = std::move(settings), .grid = point.values});
   }
 
   void check_dense_for_those_elsewhere() const {

@@ -34,6 +34,7 @@ std::string sweep_with(const std::string& model, const std::string& variant, con
   return fmt::format(R"({{"name": "s", "models": [{}], "variants": [{}], "tasks": [{}]{}}})", model, variant, task, more);
 }
 constexpr const char* kModel = R"({"name": "m", "path": "p"})";
+constexpr const char* kServed = R"({"name": "m", "endpoint": "http://127.0.0.1:8000/v1", "model": "x", "tokenizer": "t", "concurrency": 4})";
 constexpr const char* kDense = R"({"label": "dense", "steps": []})";
 constexpr const char* kTask = R"({"task": "gsm8k"})";
 
@@ -68,6 +69,28 @@ TEST_F(SweepSchema, TakesWhatTheReaderTakesAndRefusesWhatItRefuses) {
       {sweep_with(kModel, kDense, kTask, R"(, "include": [{}])"), false},
       {sweep_with(kModel, kDense, kTask, R"(, "limits": {"second": 60})"), false},
       {sweep_with(kModel, kDense, kTask, R"(, "limits": {"memory_bytes": 1000})"), false},
+      {sweep_with(kModel, kDense, kTask, R"(, "grid": {"bogus": [1]})"), false},
+      {sweep_with(kModel, kDense, kTask, R"(, "grid": {"tasks[0].shots": [1, 2]}, "include": [{"bogus": 1}])"), false},
+      {sweep_with(kModel, kDense, kTask, R"(, "exclude": [{"vriant": "dense"}])"), false},
+      {sweep_with(kModel, kDense, kTask, R"(, "device": "cuda:1", "$schema": "sweep.schema.json")"), true},
+      {sweep_with(kModel, kDense, kTask, R"(, "device": "tpu")"), false},
+      {sweep_with(kModel, kDense, kTask, R"(, "$schema": 3)"), false},
+      {sweep_with(R"({"name": "", "path": "p"})", kDense, kTask), false},
+      {sweep_with(kServed, kDense, kTask), true},
+      {sweep_with(R"({"name": "m", "endpoint": "http://127.0.0.1:8000/v1", "model": "x"})", kDense, kTask), false},
+      {sweep_with(R"({"name": "m", "path": "p", "concurrency": 4})", kDense, kTask), false},
+      {sweep_with(R"({"name": "m", "path": "p", "seed": 4})", kDense, kTask), false},
+      {sweep_with(R"({"name": "m", "config": "c.json"})", kDense, kTask), false},
+      {sweep_with(kModel, R"({"label": "", "steps": []})", kTask), false},
+      {sweep_with(kModel, R"({"label": "r", "seeds": [1, 2], "steps": [{"pruner": "random", "ratio": 0.5}]})", kTask), true},
+      {sweep_with(kModel, R"({"label": "r", "seeds": [], "steps": [{"pruner": "random", "ratio": 0.5}]})", kTask), false},
+      {sweep_with(kModel, R"({"label": "w", "steps": [{"pruner": "wanda", "sparsity": 0.5}], "calibration": {"file": "f"}})", kTask), false},
+      {sweep_with(kModel, R"({"label": "w", "steps": [{"pruner": "wanda", "sparsity": 0.5}], "calibration": {"file": "f", "fields": ["t"]}})", kTask), true},
+      {sweep_with(kModel, kDense, R"({"task": "gsm8k", "until": {"difference": 0.02, "stop": "decision", "looks": 5}})"), true},
+      {sweep_with(kModel, kDense, R"({"task": "gsm8k", "until": {}})"), false},
+      {sweep_with(kModel, kDense, R"({"task": "gsm8k", "until": {"difference": 0}})"), false},
+      {sweep_with(kModel, kDense, R"({"task": "gsm8k", "until": {"difference": 0.02, "stop": "never"}})"), false},
+      {sweep_with(kModel, kDense, R"({"task": "gsm8k", "until": {"differnce": 0.02}})"), false},
       {sweep_with(kModel, kDense, kTask, R"(, "thread": 2)"), false},
       {sweep_with(kModel, kDense, kTask, R"(, "threads": 0)"), false},
       {sweep_with(kModel, kDense, kTask, R"(, "threads": "2")"), false},

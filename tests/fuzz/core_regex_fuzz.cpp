@@ -17,7 +17,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       end = match.end;
     });
     regex.replace_all(text, "<\\g<0>>");
-  } catch (const winnow::Error&) {
-  }
+  } catch (const winnow::Error&) {}
   return 0;
 }

@@ -109,6 +109,18 @@ TEST_F(CompareStores, KnowsWhomNamesMean) {
   EXPECT_ERROR(compare({"a.sqlite"}, "dense", "random", {"gsm9k"}), kUsage, "no trial is of a task 'gsm9k' (did you mean 'gsm8k'?); there are: gsm8k");
 }
 
+TEST_F(CompareStores, TasksAreNamedByTheirLabelOrTheirName) {
+  for (const char* variant : {"dense", "random"}) {
+    add("a.sqlite", {.variant = variant, .grades = {{"gsm8k", {1, 0}}}, .label = "demo_gsm8k"});
+    add("a.sqlite", {.variant = variant, .grades = {{"arc", {1, 0}}}, .task = "arc"});
+  }
+  for (const char* name : {"gsm8k", "demo_gsm8k"}) {
+    const ComparisonReport report = compare({"a.sqlite"}, "dense", "random", {name});
+    ASSERT_EQ(report.scores.size(), 1u) << name;
+    EXPECT_EQ(report.scores[0].task_label, "demo_gsm8k");
+  }
+}
+
 TEST_F(CompareStores, SaysWhatIsMissing) {
   add("a.sqlite", {"dense", {{"gsm8k", {1, 0}}}});
   {

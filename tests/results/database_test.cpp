@@ -38,6 +38,14 @@ class DatabaseTest : public testing::Test {
     store.finish(id, {});
   }
   void execute(const std::string& statements) { SQLite::Database(file_.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec(statements); }
+  // The edit in tables whose columns take anything and refer to nothing.
+  static std::string loosened(const std::string& edit) {
+    std::string statements = "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA writable_schema = ON;";
+    for (const char* word : {"STRICT, ", "STRICT", " NOT NULL", " TEXT", " REAL", " BLOB", " doc_id INTEGER"}) {
+      statements += fmt::format("UPDATE sqlite_master SET sql = replace(sql, '{}', '{}') WHERE type = 'table';", word, word == std::string(" doc_id INTEGER") ? " doc_id" : "");
+    }
+    return statements + "PRAGMA writable_schema = RESET;" + edit;
+  }
   int version() { return SQLite::Database(file_.string()).execAndGet("PRAGMA user_version").getInt(); }
 
   // Refused for reading and writing alike, with the same sentence and the file as it was.
@@ -185,6 +193,59 @@ TEST_F(DatabaseTest, AStoreWithoutOneOfItsTablesIsRefused) {
   make_store();
   execute("PRAGMA foreign_keys = OFF; DROP VIEW graded; DROP TABLE answers");
   expect_refused(HasSubstr("it has no table 'answers'"));
+}
+
+TEST_F(DatabaseTest, AStoreWithoutOneOfItsColumnsIsRefused) {
+  make_store();
+  execute("DROP VIEW graded; ALTER TABLE answers DROP COLUMN greedy_json");
+  expect_refused(HasSubstr("its table 'answers' has no column 'greedy_json'"));
+}
+
+// Values that a stranger's tables can hold and ours cannot.
+TEST_F(DatabaseTest, ValuesThatAreNoneOfOursEndInOneSentence) {
+  make_store();
+  const std::string good = read_text(file_);
+  const std::pair<const char*, const char*> edits[] = {
+      {"UPDATE cells SET identity_json = '{'", "the store is damaged: cells.identity_json:1:2: "},
+      {"UPDATE environment SET environment_json = x'ff'", "the store is damaged: environment.environment_json"},
+      {"UPDATE trials SET seconds_json = ''", "the store is damaged: a JSON column"},
+      {"UPDATE answers SET greedy_json = '[1, \"x\"]'", "the store is damaged: a JSON column holds [1, \"x\"], expected a list of true and false"},
+      {"UPDATE arguments SET arguments_json = '{\"a\": 1}'", "expected a list of strings"},
+      {"UPDATE arguments SET arguments_json = '[[1, 2, 3]]'", "expected a list of pairs of strings"},
+      {"DELETE FROM prompts", "an answer names a prompt or arguments that are not there"},
+      {"DELETE FROM arguments", "an answer names a prompt or arguments that are not there"},
+  };
+  for (const auto& [edit, sentence] : edits) {
+    folder_.write("store.sqlite", good);
+    execute(loosened(edit));
+    Store store = Store::open_read_only(file_);
+    const auto read = [&] {
+      for (const Trial& trial : store.latest()) store.for_each_answer(trial.id, [](const RecordedAnswer&) {});
+    };
+    EXPECT_ERROR_THAT(read(), kInput, AllOf(StartsWith(file_.string() + ": the store is damaged: "), HasSubstr(sentence))) << edit;
+  }
+}
+
+TEST_F(DatabaseTest, RowsThatHangInTheAirAreNotJoined) {
+  make_store();
+  const std::string good = read_text(file_);
+  const std::pair<const char*, const char*> edits[] = {
+      {"UPDATE trials SET environment_id = 99", "a row names row 99 of environment, which is not there"},
+      {"UPDATE trials SET sweep_id = 98", "a row names row 98 of sweeps, which is not there"},
+      {"DELETE FROM examples", "which is not there"},
+      {"UPDATE environment SET sha256 = NULL", "a row of environment lacks what it is known by"},
+      {"UPDATE answers SET filter = NULL", "a row of it does not belong into a store"},
+      {"UPDATE trials SET status = 'unheard of'", "a row of it does not belong into a store"},
+      {"UPDATE examples SET doc_id = 'three'", "a row of it does not belong into a store"},
+  };
+  for (const auto& [edit, sentence] : edits) {
+    folder_.write("store.sqlite", good);
+    execute(loosened(edit));
+    Store store = Store::open_read_only(file_);
+    Store into = Store::open(folder_ / "into.sqlite");
+    EXPECT_ERROR_THAT(into.join(store), kInput, AllOf(StartsWith(file_.string() + ": the store is damaged: "), HasSubstr(sentence))) << edit;
+    EXPECT_EQ(into.latest().size(), 0u);
+  }
 }
 
 TEST_F(DatabaseTest, AnOlderStoreIsBroughtUpToDateAndACopyKept) {

@@ -22,10 +22,12 @@ struct GradedTrial {
   Json settings = {{"shots", 5}};  // of the task, in the cell's identity
   std::vector<Metric> more = {};   // beside the headline
   std::string metric = "acc";
+  std::string label = {};  // of the task in reports; empty: its name
 };
 
 inline Cell cell_of(const GradedTrial& trial) {
   Cell cell = make_cell(trial.model, trial.variant, trial.task);
+  if (!trial.label.empty()) cell.task_label = trial.label;
   const Json steps = trial.variant == "dense" ? Json::array() : Json::array({trial.variant});
   cell.identity = {{"model", {{"content_sha256", trial.model}, {"dtype", "f32"}, {"device", "cpu"}}},
                    {"steps", steps},

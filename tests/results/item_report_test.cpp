@@ -13,7 +13,9 @@ namespace {
 using test::make_answer;
 using test::make_cell;
 using test::make_choice_answer;
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class ShowTest : public testing::Test {
  protected:
@@ -68,6 +70,45 @@ TEST_F(ShowTest, NamesExamplesByTaskOrHash) {
   EXPECT_ERROR(text("gsm8k/9"), kUsage, "no good trial answered gsm8k document 9");
   EXPECT_ERROR(text("gsm8k/5", {"random"}), kUsage, "no good trial of random answered gsm8k document 5");
   EXPECT_ERROR_HAS(text("0000000000"), kUsage, "no document's hash begins with '0000000000'");
+}
+
+TEST_F(ShowTest, DocumentsOfTwoDataSetsAreNotMixed) {
+  RecordedAnswer demo = make_answer(3);
+  demo.example.doc_hash = "feed" + std::string(60, '0');
+  demo.raw_reply = "Of the demo.";
+  stores_.clear();
+  {
+    Store store = Store::open(folder_ / "a.sqlite");
+    Cell cell = make_cell("tiny", "dense", "gsm8k");
+    cell.key = "other";
+    cell.task_label = "demo_gsm8k";
+    const auto open = store.begin(cell, {});
+    store.append(open.id, std::vector{demo}, {});
+    store.finish(open.id, {});
+  }
+  stores_.push_back(Store::open_read_only(folder_ / "a.sqlite"));
+  EXPECT_THAT(text("demo_gsm8k/3"), AllOf(HasSubstr("Of the demo."), Not(HasSubstr("It is 3."))));
+  EXPECT_THAT(text("gsm8k/3"), AllOf(HasSubstr("It is 3."), Not(HasSubstr("Of the demo."))));
+  EXPECT_THAT(text("feed00"), AllOf(HasSubstr("Of the demo."), Not(HasSubstr("It is 3."))));
+}
+
+TEST_F(ShowTest, ANameOfSeveralDocumentsIsRefused) {
+  stores_.clear();
+  {
+    Store store = Store::open(folder_ / "a.sqlite");
+    for (const std::string label : {"first", "second"}) {
+      RecordedAnswer answer = make_answer(8);
+      answer.example.doc_hash = label + std::string(58, '0');
+      Cell cell = make_cell("tiny", "dense", "gsm8k");
+      cell.key = cell.task_label = label;
+      const auto open = store.begin(cell, {});
+      store.append(open.id, std::vector{answer}, {});
+      store.finish(open.id, {});
+    }
+  }
+  stores_.push_back(Store::open_read_only(folder_ / "a.sqlite"));
+  EXPECT_ERROR(text("gsm8k/8"), kUsage,
+               "gsm8k/8 is another document in each of several data sets; name it by the beginning of its hash: first0000000 in first, second000000 in second");
 }
 
 TEST_F(ShowTest, JsonKeepsEveryByteThatJsonCan) {

@@ -57,6 +57,8 @@ TEST(SweepFile, TellsLineColumnPathAndTheNearestName) {
   EXPECT_ERROR_THAT(parse(letters_sweep(R"([{"task": "letters", "limti": 3}])")), kInput,
                     testing::AllOf(testing::StartsWith("s.json:4:32: tasks[0].limti: "), testing::HasSubstr("did you mean 'limit'?")));
   EXPECT_ERROR_HAS(parse(letters_sweep(R"([{"task": "letters", "limit": 0}])")), kInput, "s.json:4:41: tasks[0].limit: ");
+  EXPECT_ERROR_THAT(parse(letters_sweep(R"([{"task": "letters", "until": {"difference": 0.1, "confidense": 0.9}}])")), kInput,
+                    testing::AllOf(testing::StartsWith("s.json:4:61: tasks[0].until.confidense: "), testing::HasSubstr("did you mean 'confidence'?")));
   EXPECT_ERROR_HAS(parse(letters_sweep(R"([{"task": "letters", "limit": 13}])")), kInput, "s.json:4:12: tasks[0]: 13 letters are too unlucky");
   EXPECT_ERROR_HAS(parse(letters_sweep(R"([{"task": "letters"}])", R"([{"name": "a", "path": "b"}])", R"([{"label": "h", "steps": [{"pruner": "halve", "seed": 13}]}])")),
                    kInput, "s.json:3:40: variants[0].steps[0]: 13 halves are too unlucky");

@@ -76,6 +76,12 @@ TEST(RunUntil, NeedsTheUnprunedModelFirst) {
   EXPECT_THAT(bench.log.trials[0].end->reason, HasSubstr("compares with the unpruned model, which has no result for this task in this store; add the variant"));
 }
 
+TEST(RunUntil, ADefaultThatIsWrittenOutIsTheSameCell) {
+  const UntilBench bench(letters_sweep(R"([{"task": "letters", "until": {"difference": 0.1}}])")),
+      written(letters_sweep(R"([{"task": "letters", "until": {"difference": 0.1, "confidence": 0.95, "stop": "width"}}])"));
+  EXPECT_EQ(written.cells.back().key, bench.cells.back().key);
+}
+
 TEST(RunUntil, OneUnprunedCellServesTasksWithAndWithoutIt) {
   const UntilBench bench(letters_sweep(R"([{"task": "letters", "limit": 20}, {"task": "letters", "limit": 20, "until": {"difference": 0.1}}])"));
   ASSERT_EQ(bench.cells.size(), 3u);

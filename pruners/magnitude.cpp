@@ -74,7 +74,7 @@ class Magnitude : public Pruner {
     const float threshold = GlobalThreshold(inputs).find(sparsity);
     for (int layer = 0; layer < std::ssize(inputs.config.layers); ++layer) {
       for (const TensorSpec* tensor : maskable(inputs, layer)) {
-        add_mask(plan, *tensor, inputs.weights.read(*tensor).to(at::kFloat).abs() > threshold);
+        add_mask(plan, *tensor, inputs.weights.read(*tensor).to(inputs.walk.device).to(at::kFloat).abs() > threshold);
         inputs.weights.release(*tensor);
       }
     }

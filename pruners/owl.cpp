@@ -58,7 +58,7 @@ class Owl : public Pruner {
         const auto seen = stats.layers[layer].inputs.find(tensor.name);
         const at::Tensor norm =
             seen == stats.layers[layer].inputs.end() ? at::zeros({tensor.shape[1]}) : wanda_norms(seen->second, stats.sequences, counts_empty);
-        return wanda_scores(inputs.weights.read(tensor), norm);
+        return wanda_scores(inputs.weights.read(tensor).to(inputs.walk.device), norm.to(inputs.walk.device));
       };
       double sum = 0;
       std::int64_t count = 0, above = 0;

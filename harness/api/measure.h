@@ -128,6 +128,14 @@ class MeasuredModel {
   virtual std::map<VariantNumber, std::vector<LayerComparison>> compare_layers(const Together& together) = 0;
 };
 
+// The GPU that is computed on, at a moment, as its driver tells it.
+struct GpuState {
+  double energy_joules = 0;  // since the driver was loaded
+  double sm_clock_mhz = 0, memory_clock_mhz = 0, power_limit_watts = 0;
+  std::uint64_t throttle_reasons = 0;  // NVML's bits: why the clocks are not higher
+  double used_bytes = 0;               // of its memory, by whomever
+};
+
 // The machine at a moment, as the kernel counts; differences of two say what happened in between.
 struct MachineState {
   double seconds = 0;             // monotonic clock
@@ -136,6 +144,7 @@ struct MachineState {
   double busy_cpu_seconds = 0;    // of all processors since boot, by whomever, without what was stolen
   double stolen_cpu_seconds = 0;  // taken by the machine this one runs on as a guest
   double own_cpu_seconds = 0;     // of this process
+  std::optional<GpuState> gpu = {};
 };
 
 struct Measured {

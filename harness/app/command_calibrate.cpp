@@ -4,6 +4,7 @@
 
 #include "harness/app/calibration.h"
 #include "harness/app/commands.h"
+#include "harness/app/open_model.h"
 #include "harness/app/sweep_options.h"
 #include "harness/core/error.h"
 #include "harness/core/settings.h"
@@ -30,7 +31,7 @@ const std::map<std::string, Observed>& observable() {
 }
 
 struct CalibrateOptions {
-  std::string model, calibration, out, dtype = "f32";
+  std::string model, calibration, out, dtype = "f32", device = "cpu";
   std::vector<std::string> observe;
   DataOptions data;
 };
@@ -57,7 +58,7 @@ int calibrate(const CalibrateOptions& options) {
   const CalibrationSpec calibration = read_calibration_file(options.calibration);
   const auto tokenizer = calibration.tokens.empty() ? Tokenizer::open(checkpoint->folder(), checkpoint->config().vocabulary) : nullptr;
   const CalibrationTokens tokens = load_calibration(calibration, *options.data.open(), tokenizer.get(), checkpoint->config());
-  LayerWalk walk(checkpoint->config(), checkpoint->tensors(), *checkpoint, tokens, {.dtype = scalar_type(options.dtype)});
+  LayerWalk walk(checkpoint->config(), checkpoint->tensors(), *checkpoint, tokens, {.dtype = scalar_type(options.dtype), .device = open_device(options.device)});
   const CalibrationStats stats = collect_stats(walk, checkpoint->config(), checkpoint->tensors(), what);
   checkpoint->check_unchanged();
   write_stats(options.out, stats,
@@ -88,6 +89,7 @@ void add_calibrate_command(CLI::App& program, Invocation& invocation) {
       ->type_name("WHAT,…");
   command->add_option("--out", options->out, "file to write; harness/pruning/stats.h names its tensors")->required()->type_name("STATS.safetensors");
   command->add_option("--dtype", options->dtype, "to run in")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
+  command->add_option("--device", options->device, "to run on: cpu, cuda or cuda:N")->check(fault_of_device)->capture_default_str();
   options->data.add_to(*command);
   command->callback([options, &invocation] { invocation.action = [options] { return calibrate(*options); }; });
 }

@@ -4,6 +4,7 @@
 #include "harness/app/calibration.h"
 #include "harness/app/commands.h"
 #include "harness/app/make_plan.h"
+#include "harness/app/open_model.h"
 #include "harness/app/output.h"
 #include "harness/app/sweep_options.h"
 #include "harness/core/error.h"
@@ -15,14 +16,14 @@ namespace winnow {
 namespace {
 
 struct PlanOptions {
-  std::string model, variant, tokens, out, dtype = "f32";
+  std::string model, variant, tokens, out, dtype = "f32", device = "cpu";
   DataOptions data;
 };
 
 int plan(const PlanOptions& options) {
   const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::open(find_model_folder(options.model));
   const VariantSpec variant = read_variant_file(options.variant, pruner_declarations());
-  const PrunePlan plan = plan_variant(variant, *checkpoint, {.dtype = scalar_type(options.dtype), .tokens = options.tokens, .data = options.data});
+  const PrunePlan plan = plan_variant(variant, *checkpoint, {.dtype = scalar_type(options.dtype), .device = open_device(options.device), .tokens = options.tokens, .data = options.data});
   checkpoint->check_unchanged();
   write_plan(options.out, plan);
   if (!plan.masks.empty()) say("winnow: zeros in dense kernels: a model with these masks is neither smaller in memory nor faster");
@@ -34,6 +35,7 @@ int plan(const PlanOptions& options) {
 PrunePlan plan_variant(const VariantSpec& variant, Checkpoint& checkpoint, const PlanVariantOptions& options) {
   PlanRequest request = request_plan(variant, checkpoint.config(), checkpoint.tensors(), checkpoint, checkpoint.header_sha256());
   request.walk.dtype = options.dtype;
+  request.walk.device = options.device;
   CalibrationTokens tokens;
   check_steps(variant.steps, checkpoint.config(), variant.calibration.has_value() || !options.tokens.empty());
   if (!options.tokens.empty()) {
@@ -62,6 +64,7 @@ void add_plan_command(CLI::App& program, Invocation& invocation) {
       ->required()
       ->type_name("PLAN.json");
   command->add_option("--dtype", options->dtype, "to calibrate in")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
+  command->add_option("--device", options->device, "to calibrate and decide on: cpu, cuda or cuda:N")->check(fault_of_device)->capture_default_str();
   options->data.add_to(*command);
   command->callback([options, &invocation] { invocation.action = [options] { return plan(*options); }; });
 }

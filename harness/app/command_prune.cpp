@@ -3,6 +3,7 @@
 
 #include "harness/app/commands.h"
 #include "harness/app/make_plan.h"
+#include "harness/app/open_model.h"
 #include "harness/app/output.h"
 #include "harness/app/sweep_options.h"
 #include "harness/core/error.h"
@@ -14,7 +15,7 @@ namespace winnow {
 namespace {
 
 struct PruneOptions {
-  std::string model, variant, plan, tokens, out, dtype = "f32";
+  std::string model, variant, plan, tokens, out, dtype = "f32", device = "cpu";
   DataOptions data;
 };
 
@@ -24,7 +25,7 @@ int prune(const PruneOptions& options) {
   const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::open(find_model_folder(options.model));
   const PrunePlan plan = !options.plan.empty() ? read_plan(options.plan)
                                                : plan_variant(read_variant_file(options.variant, pruner_declarations()), *checkpoint,
-                                                              {.dtype = scalar_type(options.dtype), .tokens = options.tokens, .data = options.data});
+                                                              {.dtype = scalar_type(options.dtype), .device = open_device(options.device), .tokens = options.tokens, .data = options.data});
   if (plan.model != checkpoint->header_sha256()) {
     throw input_error("{}: the plan was made for the model with header digest {:.12}, {} has {:.12}; plan this model anew", options.plan, plan.model,
                       options.model, checkpoint->header_sha256());
@@ -51,6 +52,7 @@ void add_prune_command(CLI::App& program, Invocation& invocation) {
       ->type_name("IDS.json");
   command->add_option("--out", options->out, "folder to write; it may not exist yet")->required()->type_name("FOLDER");
   command->add_option("--dtype", options->dtype, "to calibrate in")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
+  command->add_option("--device", options->device, "to calibrate and decide on: cpu, cuda or cuda:N")->check(fault_of_device)->capture_default_str();
   options->data.add_to(*command);
   command->callback([options, &invocation] { invocation.action = [options] { return prune(*options); }; });
 }

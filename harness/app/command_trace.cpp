@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "harness/app/commands.h"
+#include "harness/app/open_model.h"
 #include "harness/app/trace.h"
 #include "harness/core/error.h"
 #include "harness/model/checkpoint.h"
@@ -14,7 +15,7 @@ namespace winnow {
 namespace {
 
 struct TraceOptions {
-  std::string model, tokens, out, plan, dtype = "f32";
+  std::string model, tokens, out, plan, dtype = "f32", device = "cpu";
   int generate = 0;
 };
 
@@ -27,7 +28,7 @@ int trace(const TraceOptions& options) {
                       options.model, checkpoint->header_sha256());
   }
   const PrunedCheckpoint pruned = apply_plan(plan, checkpoint->config(), checkpoint->tensors(), *checkpoint);
-  const Model model = load_model(pruned.config, pruned.tensors, *pruned.weights, {.dtype = scalar_type(options.dtype), .kept_experts = {}});
+  const Model model = load_model(pruned.config, pruned.tensors, *pruned.weights, {.dtype = scalar_type(options.dtype), .device = open_device(options.device), .kept_experts = {}});
   const std::map<std::string, at::Tensor> tensors = trace_model(model, prompts, options.generate);
   std::vector<SafetensorsWriter::Entry> entries;
   for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
@@ -51,6 +52,7 @@ void add_trace_command(CLI::App& program, Invocation& invocation) {
   command->add_option("--plan", options->plan, "prune by this plan first; a skipped expert has weight 0, its id stays")->type_name("PLAN.json");
   command->add_option("--out", options->out, "file to write")->required()->type_name("FILE.safetensors");
   command->add_option("--dtype", options->dtype, "to run in")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
+  command->add_option("--device", options->device, "to run on: cpu, cuda or cuda:N")->check(fault_of_device)->capture_default_str();
   command->add_option("--generate", options->generate, "tokens to generate greedily after each prompt")->check(CLI::Range(0, 1 << 20))->type_name("N");
   command->callback([options, &invocation] { invocation.action = [options] { return trace(*options); }; });
 }

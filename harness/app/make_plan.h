@@ -44,6 +44,7 @@ PrunePlan make_plan(const PlanRequest& request);
 
 struct PlanVariantOptions {
   at::ScalarType dtype = at::kFloat;
+  at::Device device = at::kCPU;
   std::string tokens = {};  // file of calibration ids, in place of the variant's calibration
   DataOptions data = {};
 };

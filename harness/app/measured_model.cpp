@@ -78,7 +78,7 @@ class EngineModel : public EngineMeasuredModel {
     ModelSize size{.parameters = of.pruned.config.parameters(), .active_parameters = of.pruned.config.active_parameters()};
     for (const LayerConfig& layer : of.pruned.config.layers) size.experts += layer.mlp == LayerConfig::Mlp::kMoe ? layer.experts : 0;
     for (const TensorSpec& tensor : of.pruned.tensors) {
-      if (!shares_storage(of.pruned.config, tensor)) size.stored_bytes += elements(tensor) * bytes_per_element(tensor.role);
+      if (!shares_storage(of.pruned.config, tensor)) size.stored_bytes += stored_bytes(of.plan, tensor);
     }
     if (of.is_dense) size.file_bytes = parts_.file_bytes;
     const AttentionConfig& attention = of.pruned.config.attention;
@@ -88,7 +88,7 @@ class EngineModel : public EngineMeasuredModel {
       size.realised_sparsity = of.plan.realised->linears;
       size.realised_expert_sparsity = of.plan.realised->experts;
     }
-    size.has_zeros_in_dense_kernels = !of.plan.masks.empty();
+    size.has_zeros_in_dense_kernels = !of.plan.masks.empty() && parts_.load.experts == LoadOptions::Experts::kDense;
     size.is_dense = of.is_dense;
     return size;
   }
@@ -247,6 +247,16 @@ class EngineModel : public EngineMeasuredModel {
   static void add_counts(const std::vector<std::int64_t>& more, std::vector<std::int64_t>& counts) {
     counts.resize(std::max(counts.size(), more.size()));
     for (std::size_t i = 0; i < more.size(); ++i) counts[i] += more[i];
+  }
+
+  // In the format in which it runs: a masked expert that is a bitmap takes a bit for each weight and room for those that are left.
+  std::int64_t stored_bytes(const PrunePlan& plan, const TensorSpec& tensor) const {
+    const std::int64_t dense = elements(tensor) * bytes_per_element(tensor.role);
+    if (parts_.load.experts != LoadOptions::Experts::kBitmap || tensor.expert < 0) return dense;
+    const auto mask = std::ranges::find(plan.masks, tensor.name, &MaskRecord::name);
+    const std::int64_t kept = mask == plan.masks.end() ? elements(tensor) : mask->kept;
+    constexpr std::int64_t kBytesOfRowStart = 8;
+    return kept * bytes_per_element(tensor.role) + elements(tensor) / 8 + tensor.shape[0] * kBytesOfRowStart;
   }
 
   // Routers are widened when they are loaded.

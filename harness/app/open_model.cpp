@@ -132,6 +132,10 @@ void add_plan_metrics(const PrunePlan& plan, std::vector<Metric>& metrics) {
   metrics.back().higher_is_better = false;
 }
 
+LoadOptions load_options(const ModelSpec& spec, at::Device device) {
+  return {.dtype = scalar_type(spec.dtype), .device = device, .experts = spec.has_bitmap_experts ? LoadOptions::Experts::kBitmap : LoadOptions::Experts::kDense, .kept_experts = {}};
+}
+
 class Opener : public ModelOpener {
  public:
   explicit Opener(const OpenerOptions& options) : options_(options), device_(open_device(options.device)) {}
@@ -158,13 +162,20 @@ class Opener : public ModelOpener {
     const PrunePlan plan = plan_of(spec, variant, model, tokenizer.get());
     const Clock::time_point planned = Clock::now();
     const PrunedCheckpoint pruned = apply_plan(plan, checkpoint.config(), checkpoint.tensors(), checkpoint);
-    Model loaded = load_model(pruned.config, pruned.tensors, *pruned.weights, {.dtype = scalar_type(spec.dtype), .device = device_, .kept_experts = {}});
+    Model loaded = load_model(pruned.config, pruned.tensors, *pruned.weights, load_options(spec, device_));
     opened.bos_id = tokenizer->bos_id();
     opened.model = make_engine_language_model(std::move(loaded), std::move(tokenizer), {.token_budget = options_.token_budget});
     opened.seconds["load"] = seconds_since(planned);
     if (!variant.steps.empty()) {
       opened.seconds["plan"] = std::chrono::duration<double>(planned - began).count();
       opened.plan_json = canonical_json(plan_to_json(plan));
+    }
+    if (!device_.is_cpu()) {
+      opened.device_peak_bytes = [device = device_] {
+        const std::int64_t peak = device_memory(device).allocated_peak_bytes;
+        restart_device_peaks(device);
+        return peak;
+      };
     }
     opened.metrics = size_metrics(checkpoint.config(), pruned.config);
     add_plan_metrics(plan, opened.metrics);
@@ -178,7 +189,7 @@ class Opener : public ModelOpener {
     MeasuredParts parts{.config = model.config(), .tensors = model.tensors(), .weights = model.weights()};
     parts.file_bytes = model.checkpoint ? static_cast<std::int64_t>(model.checkpoint->weight_bytes()) : 0;
     parts.tokenizer = model.open_tokenizer();
-    parts.load = {.dtype = scalar_type(spec.dtype), .device = device_, .kept_experts = {}};
+    parts.load = load_options(spec, device_);
     parts.token_budget = options_.token_budget;
     parts.variants = variants.size();
     parts.make_plan = [this, spec, variants, &model, tokenizer = parts.tokenizer.get()](VariantNumber variant) {
@@ -228,6 +239,11 @@ class Opener : public ModelOpener {
 };
 
 }  // namespace
+
+std::string fault_of_device(const std::string& name) {
+  const bool has_index = name.starts_with("cuda:") && name.size() > 5 && name.size() < 9 && name.find_first_not_of("0123456789", 5) == std::string::npos;
+  return name == "cpu" || name == "cuda" || has_index ? "" : fmt::format("'{}' is no device; expected cpu, cuda or cuda:N", name);
+}
 
 at::Device open_device(const std::string& name) {
   if (name == "cpu") return at::kCPU;

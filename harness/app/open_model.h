@@ -22,6 +22,8 @@ struct OpenerOptions {
 
 // "cpu", "cuda" (the first), "cuda:N". Throws Error(kUnsupported) where it is not.
 at::Device open_device(const std::string& name);
+// What is wrong with a name given for a device; empty: nothing. For checks of the command line.
+std::string fault_of_device(const std::string& name);
 
 // Models of a sweep: checkpoints, recorded outputs, shapes with random weights. Each is looked at (headers, tokenizer, digests) once, however
 // often it is opened.

@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "harness/core/error.h"
+#include "harness/engine/device_path.h"
 #include "harness/engine/kernels/attention.h"
 #include "harness/engine/kernels/cpu_path.h"
+#include "harness/engine/kv_blocks.h"
 #include "harness/engine/parallel.h"
+#include "harness/engine/ragged_attention.h"
 
 namespace winnow {
 namespace {
@@ -16,7 +20,7 @@ namespace {
 at::Tensor visible(const Segment& segment, int layer, const at::Tensor& own, std::vector<at::Tensor> KvBlock::*store) {
   std::vector<at::Tensor> parts;
   for (const ContextPart& part : segment.context) {
-    if (part.length > 0) parts.push_back((part.block->*store)[layer].narrow(1, 0, part.length));
+    if (part.length > 0) parts.push_back(block_positions((part.block->*store)[layer], part.length));
   }
   parts.push_back(own.narrow(0, segment.first_row, segment.rows).transpose(0, 1));
   return at::cat(parts, 1).to(at::kFloat);
@@ -108,10 +112,23 @@ void attend_by_kernels(const AttentionConfig& config, const PackedBatch& batch, 
   for (std::size_t index = 0; index < tasks.size(); ++index) run(static_cast<std::int64_t>(index));
 }
 
+// Whether some row of the batch is too far from its sequence's first position to see it.
+bool window_hides(const AttentionConfig& config, const PackedBatch& batch) {
+  return config.sliding_window && std::ranges::any_of(batch.segments, [&](const Segment& segment) {
+           std::int64_t positions = segment.rows;
+           for (const ContextPart& part : segment.context) positions += part.length;
+           return positions > *config.sliding_window;
+         });
+}
+
 }  // namespace
 
 at::Tensor attend(const AttentionConfig& config, const PackedBatch& batch, int layer, const at::Tensor& query, const at::Tensor& keys,
                   const at::Tensor& values) {
+  if (takes_device_path(query) && !window_hides(config, batch)) {
+    WINNOW_CHECK(batch.on_device != nullptr);
+    return attend_laid_out(*batch.on_device, layer, query, keys, values);
+  }
   at::Tensor out = at::empty({query.size(0), config.heads * config.head_dim}, query.options());
   if (path_of(query) == CpuPath::kOperators) {
     attend_by_operators(config, batch, layer, query, keys, values, out);

@@ -2,13 +2,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace winnow {
 
-// Keys (after rope) and values of consecutive positions of one sequence, by layer: what later tokens attend to.
+// Keys (after rope) and values of consecutive positions of one sequence, by layer: what later tokens attend to. The first `length` positions are filled.
 struct KvBlock {
-  std::vector<at::Tensor> keys, values;  // by layer: [kv_heads, capacity, head_dim], the first `length` positions filled
+  std::vector<at::Tensor> keys, values;  // by layer: [kv_heads, capacity, head_dim]; on devices other than the CPU [capacity, kv_heads, head_dim]
   std::int64_t length = 0;
 };
 
@@ -26,10 +27,14 @@ struct Segment {
   KvBlock* kept = nullptr;  // its keys and values are appended here; null: they last no longer than the layer. May be the last context part's block
 };
 
+struct DeviceBatch;
+
 // Ragged sequences laid end to end: no padding.
 struct PackedBatch {
   std::vector<std::int32_t> tokens;
   std::vector<Segment> segments;  // in row order, covering all tokens
+  // What embed() worked out of the segments for a device, for all layers; null on the CPU.
+  mutable std::shared_ptr<DeviceBatch> on_device = nullptr;
 };
 
 }  // namespace winnow

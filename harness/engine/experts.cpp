@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "harness/engine/device_experts.h"
+#include "harness/engine/device_path.h"
 #include "harness/engine/expert_kernels.h"
 #include "harness/engine/kernels/cpu_path.h"
 #include "harness/engine/linear.h"
@@ -85,7 +87,9 @@ at::Tensor run_moe(const RouterConfig& config, const MoeWeights& moe, int layer,
     observe_linears(observer, layer, {Role::kSharedRouter}, input);
     shared_gate = multiply_wide(input, moe.shared_router).squeeze(1).sigmoid();
   }
-  const auto run_experts = by_operators(moe, input, routing) ? run_experts_by_operators : run_experts_by_kernels;
+  const auto run_experts = can_run_stacked(moe, input, observer) ? run_experts_stacked
+                           : by_operators(moe, input, routing)   ? run_experts_by_operators
+                                                                 : run_experts_by_kernels;
   at::Tensor output = run_experts(moe, layer, input, routing, shared, shared_gate, observer);
   if (observer.moe_output) observer.moe_output(layer, output);
   return output;

@@ -4,6 +4,8 @@
 
 #include "harness/core/error.h"
 #include "harness/engine/attention.h"
+#include "harness/engine/device_batch.h"
+#include "harness/engine/device_path.h"
 #include "harness/engine/experts.h"
 #include "harness/engine/kv_blocks.h"
 #include "harness/engine/linear.h"
@@ -22,7 +24,7 @@ at::Tensor run_attention(const Model& model, int layer, const PackedBatch& batch
   const AttentionConfig& config = model.config.attention;
   const AttentionWeights& weights = model.layers[layer].attention;
   observe(observer, layer, {Role::kQuery, Role::kKey, Role::kValue}, input);
-  const RopeTable table = rope_table(row_positions(batch), model.rope_frequencies);
+  const RopeTable table = takes_device_path(input) ? layout_of(model, batch).rope : rope_table(row_positions(batch), model.rope_frequencies);
   const std::vector<at::Tensor> projected = multiply_all({&weights.query, &weights.key, &weights.value}, input);
   const at::Tensor query = rotate(projected[0].view({input.size(0), config.heads, config.head_dim}), table);
   const at::Tensor keys = rotate(projected[1].view({input.size(0), config.kv_heads, config.head_dim}), table);
@@ -44,12 +46,14 @@ at::Tensor run_dense(const Model& model, int layer, const at::Tensor& input, con
 PackedBatch without_keeping(const PackedBatch& batch) {
   PackedBatch copy = batch;
   for (Segment& segment : copy.segments) segment.kept = nullptr;
+  copy.on_device = nullptr;
   return copy;
 }
 
 }  // namespace
 
 at::Tensor embed(const Model& model, const PackedBatch& batch) {
+  if (takes_device_path(model.device)) batch.on_device = lay_out(model, batch);
   const at::Tensor tokens = at::from_blob(const_cast<std::int32_t*>(batch.tokens.data()), {static_cast<std::int64_t>(batch.tokens.size())}, at::kInt);
   return model.embedding.index_select(0, tokens.to(model.device));
 }

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "harness/core/error.h"
+#include "harness/engine/device_path.h"
 
 namespace winnow {
 namespace {
@@ -22,10 +23,6 @@ void reserve(at::Tensor& store, std::int64_t used, std::int64_t needed, const at
 }
 
 void append(at::Tensor& store, std::int64_t offset, const at::Tensor& rows, const Segment& segment) {
-  if (!rows.is_cpu()) {
-    store.narrow(1, offset, segment.rows).copy_(rows.narrow(0, segment.first_row, segment.rows).transpose(0, 1));
-    return;
-  }
   // Steps of many sequences append one row each: a tensor operation for every one of them would cost more than the attention.
   const std::size_t bytes = static_cast<std::size_t>(rows.size(2)) * rows.element_size();
   const char* from = static_cast<const char*>(rows.const_data_ptr()) + segment.first_row * rows.size(1) * bytes;
@@ -35,7 +32,114 @@ void append(at::Tensor& store, std::int64_t offset, const at::Tensor& rows, cons
   }
 }
 
+// Room for steps to come in a store that several blocks share.
+constexpr std::int64_t kStepsOfRoom = 64;
+
+struct DeviceAppend {
+  std::vector<at::Tensor*> stores;             // of the kept blocks, by segment that keeps
+  std::vector<std::int64_t> used, from, rows;  // positions used before; first row in the batch; rows
+};
+
+std::int64_t capacity_of(const at::Tensor& store) { return store.defined() ? store.size(0) : 0; }
+
+// Blocks that step together are moved into one store when one of them is full or lies elsewhere.
+void gather_into_one_store(const DeviceAppend& append, const at::Tensor& rows) {
+  std::vector<std::int64_t> begin;
+  std::int64_t total = 0;
+  for (const std::int64_t used : append.used) {
+    begin.push_back(total);
+    total += used + kStepsOfRoom;
+  }
+  const at::Tensor store = at::empty({total, rows.size(1), rows.size(2)}, rows.options());
+  std::vector<at::Tensor> to, from;
+  for (std::size_t i = 0; i < append.stores.size(); ++i) {
+    at::Tensor own = store.narrow(0, begin[i], append.used[i] + kStepsOfRoom);
+    if (append.used[i] > 0) {
+      to.push_back(own.narrow(0, 0, append.used[i]));
+      from.push_back(append.stores[i]->narrow(0, 0, append.used[i]));
+    }
+    *append.stores[i] = std::move(own);
+  }
+  if (!to.empty()) at::_foreach_copy_(to, from);
+}
+
+// Every segment is one row: one operator writes all of them.
+void append_step(const DeviceAppend& append, const at::Tensor& rows) {
+  const auto together = [&]() -> std::optional<CommonStore> {
+    std::vector<at::Tensor> stores;
+    for (std::size_t i = 0; i < append.stores.size(); ++i) {
+      if (capacity_of(*append.stores[i]) <= append.used[i]) return std::nullopt;
+      stores.push_back(*append.stores[i]);
+    }
+    return common_store(stores);
+  };
+  std::optional<CommonStore> store = together();
+  if (!store) {
+    gather_into_one_store(append, rows);
+    store = together();
+  }
+  WINNOW_CHECK(store.has_value());
+  std::vector<std::int64_t> places = std::move(store->begin);
+  for (std::size_t i = 0; i < places.size(); ++i) places[i] += append.used[i];
+  store->rows.index_copy_(0, at::tensor(places, at::kLong).to(rows.device(), /*non_blocking=*/true), rows);
+}
+
+void append_segments(const DeviceAppend& append, const at::Tensor& rows) {
+  std::vector<at::Tensor> to, from;
+  for (std::size_t i = 0; i < append.stores.size(); ++i) {
+    at::Tensor& store = *append.stores[i];
+    const std::int64_t needed = append.used[i] + append.rows[i], capacity = capacity_of(store);
+    if (needed > capacity) {
+      at::Tensor larger = at::empty({capacity == 0 ? needed : std::max(needed, capacity + capacity / 2 + 16), rows.size(1), rows.size(2)}, rows.options());
+      if (append.used[i] > 0) larger.narrow(0, 0, append.used[i]).copy_(store.narrow(0, 0, append.used[i]));
+      store = larger;
+    }
+    to.push_back(store.narrow(0, append.used[i], append.rows[i]));
+    from.push_back(rows.narrow(0, append.from[i], append.rows[i]));
+  }
+  if (!to.empty()) at::_foreach_copy_(to, from);
+}
+
+void append_on_device(const PackedBatch& batch, int layer, int layers, const at::Tensor& keys, const at::Tensor& values) {
+  const std::vector<std::int64_t> offsets = append_offsets(batch);
+  DeviceAppend append;
+  bool is_step = true;
+  for (std::vector<at::Tensor> KvBlock::*part : {&KvBlock::keys, &KvBlock::values}) {
+    append = {};
+    std::unordered_map<const KvBlock*, int> seen;
+    for (std::size_t index = 0; index < batch.segments.size(); ++index) {
+      const Segment& segment = batch.segments[index];
+      is_step = is_step && segment.rows == 1 && segment.kept != nullptr && seen[segment.kept]++ == 0;
+      if (segment.kept == nullptr || segment.rows == 0) continue;
+      (segment.kept->*part).resize(layers);
+      append.stores.push_back(&(segment.kept->*part)[layer]);
+      append.used.push_back(offsets[index]);
+      append.from.push_back(segment.first_row);
+      append.rows.push_back(segment.rows);
+    }
+    const at::Tensor& rows = part == &KvBlock::keys ? keys : values;
+    is_step&& append.stores.size() > 1 ? append_step(append, rows) : append_segments(append, rows);
+  }
+}
+
 }  // namespace
+
+at::Tensor block_positions(const at::Tensor& store, std::int64_t length) {
+  return takes_device_path(store) ? store.narrow(0, 0, length).transpose(0, 1) : store.narrow(1, 0, length);
+}
+
+std::optional<CommonStore> common_store(const std::vector<at::Tensor>& tensors) {
+  const at::Tensor& first = tensors.front();
+  const std::int64_t row = first.size(1) * first.size(2);
+  CommonStore store;
+  for (const at::Tensor& tensor : tensors) {
+    if (!tensor.is_alias_of(first)) return std::nullopt;
+    store.begin.push_back(tensor.storage_offset() / row);
+  }
+  const auto rows = static_cast<std::int64_t>(first.storage().nbytes() / first.element_size()) / row;
+  store.rows = first.as_strided({rows, first.size(1), first.size(2)}, {row, first.size(2), 1}, 0);
+  return store;
+}
 
 std::vector<std::int64_t> append_offsets(const PackedBatch& batch) {
   std::vector<std::int64_t> offsets;
@@ -57,6 +161,7 @@ std::vector<std::int64_t> append_offsets(const PackedBatch& batch) {
 
 void append_to_blocks(const PackedBatch& batch, int layer, int layers, const at::Tensor& keys, const at::Tensor& values) {
   WINNOW_CHECK(keys.is_contiguous() && values.is_contiguous());
+  if (takes_device_path(keys)) return append_on_device(batch, layer, layers, keys, values);
   const std::vector<std::int64_t> offsets = append_offsets(batch);
   for (std::size_t index = 0; index < batch.segments.size(); ++index) {
     const Segment& segment = batch.segments[index];

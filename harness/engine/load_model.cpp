@@ -4,6 +4,8 @@
 #include <numeric>
 
 #include "harness/core/error.h"
+#include "harness/engine/bitmap.h"
+#include "harness/engine/device_path.h"
 #include "harness/engine/model.h"
 #include "harness/engine/rope.h"
 
@@ -19,6 +21,8 @@ class Loader {
     model_.layers.resize(config.layers.size());
     kept_.resize(config.layers.size());
     for (std::size_t layer = 0; layer < config.layers.size(); ++layer) prepare_layer(layer);
+    if (options.experts == LoadOptions::Experts::kBitmap && !takes_device_path(options.device))
+      throw unsupported_error("experts as bitmaps: the CPU runs them dense; load them dense, or use device cuda");
   }
 
   void load(const TensorSpec& spec) {
@@ -98,6 +102,65 @@ class Loader {
     return stored.to(at::TensorOptions(options_.device).dtype(dtype), /*non_blocking=*/false, /*copy=*/true).contiguous();
   }
 
+  // Where the stack of a layer's experts has room for each expert kept; those merged in place share theirs.
+  std::vector<std::int64_t> stack_places(int layer) const {
+    const std::vector<int>& storage = model_.config.layers[layer].expert_storage;
+    std::vector<std::int64_t> places;
+    std::int64_t stored = 0;
+    for (std::size_t expert = 0; expert < kept_[layer].size(); ++expert) places.push_back(storage.empty() || storage[expert] == static_cast<int>(expert) ? stored++ : -1);
+    for (std::size_t expert = 0; expert < places.size(); ++expert) {
+      if (places[expert] < 0) places[expert] = places[storage[expert]];
+    }
+    return places;
+  }
+
+  ExpertStack& stack_of(const TensorSpec& spec) {
+    std::optional<ExpertStack>& stack = model_.layers[spec.layer].moe->stack;
+    if (stack) return *stack;
+    const bool is_down = spec.role == Role::kExpertDown;
+    const std::int64_t width = spec.shape[is_down ? 1 : 0], hidden = spec.shape[is_down ? 0 : 1];
+    const std::vector<std::int64_t> places = stack_places(spec.layer);
+    const std::int64_t stored = *std::max_element(places.begin(), places.end()) + 1;
+    const at::TensorOptions options = at::TensorOptions(options_.device).dtype(options_.dtype);
+    stack = ExpertStack{.gate_up = at::empty({stored, 2 * width, hidden}, options), .down = at::empty({stored, hidden, width}, options), .place = {}};
+    if (stored < std::ssize(places)) stack->place = at::tensor(places, at::kLong).to(options_.device);
+    return *stack;
+  }
+
+  // Packs one matrix; a layer's bitmaps are whole when the last of its matrices has come.
+  void pack(const TensorSpec& spec, const at::Tensor& stored) {
+    const bool is_down = spec.role == Role::kExpertDown;
+    const std::int64_t width = spec.shape[is_down ? 1 : 0], hidden = spec.shape[is_down ? 0 : 1];
+    if (width % 8 != 0 || hidden % 8 != 0)
+      throw unsupported_error("experts as bitmaps: {} is {} x {}, and both must be multiples of 8; load the experts dense", spec.name, spec.shape[0], spec.shape[1]);
+    const std::vector<std::int64_t> places = stack_places(spec.layer);
+    const std::int64_t distinct = *std::max_element(places.begin(), places.end()) + 1;
+    if (packers_.layer != spec.layer) packers_ = {spec.layer, BitmapPacker(distinct, 2 * width, hidden), BitmapPacker(distinct, hidden, width)};
+    const at::Tensor dense = own_as(stored, options_.dtype);
+    BitmapPacker& packer = is_down ? *packers_.down : *packers_.gate_up;
+    packer.add(places[place_of(spec)], spec.role == Role::kExpertUp ? width : 0, dense);
+    if (!packers_.gate_up->is_complete() || !packers_.down->is_complete()) return;
+    ExpertStack& stack = model_.layers[spec.layer].moe->stack.emplace();
+    stack.packed_gate_up = packers_.gate_up->finish();
+    stack.packed_down = packers_.down->finish();
+    if (distinct < std::ssize(places)) stack.place = at::tensor(places, at::kLong).to(options_.device);
+    packers_ = {};
+  }
+
+  // An expert's matrix: its own, or on a device a slice of the layer's stack; nothing where the layer is a bitmap.
+  at::Tensor expert_matrix(const TensorSpec& spec, const at::Tensor& stored) {
+    if (!takes_device_path(options_.device)) return own(stored);
+    if (options_.experts == LoadOptions::Experts::kBitmap) {
+      pack(spec, stored);
+      return {};
+    }
+    ExpertStack& stack = stack_of(spec);
+    const std::int64_t place = stack_places(spec.layer)[place_of(spec)], width = stack.down.size(2);
+    at::Tensor slice = spec.role == Role::kExpertDown ? stack.down[place] : stack.gate_up[place].narrow(0, spec.role == Role::kExpertGate ? 0 : width, width);
+    slice.copy_(stored);
+    return slice;
+  }
+
   GatedMlp& expert_of(const TensorSpec& spec) { return *experts_[first_expert_[spec.layer] + place_of(spec)]; }
 
   at::Tensor router_rows(const TensorSpec& spec, const at::Tensor& stored) const {
@@ -124,9 +187,9 @@ class Loader {
       case Role::kDenseUp: layer.dense->up.weight = own(stored); break;
       case Role::kDenseDown: layer.dense->down.weight = own(stored); break;
       case Role::kRouter: layer.moe->router = router_rows(spec, stored); break;
-      case Role::kExpertGate: expert_of(spec).gate.weight = own(stored); break;
-      case Role::kExpertUp: expert_of(spec).up.weight = own(stored); break;
-      case Role::kExpertDown: expert_of(spec).down.weight = own(stored); break;
+      case Role::kExpertGate: expert_of(spec).gate.weight = expert_matrix(spec, stored); break;
+      case Role::kExpertUp: expert_of(spec).up.weight = expert_matrix(spec, stored); break;
+      case Role::kExpertDown: expert_of(spec).down.weight = expert_matrix(spec, stored); break;
       case Role::kSharedGate: layer.moe->shared->gate.weight = own(stored); break;
       case Role::kSharedUp: layer.moe->shared->up.weight = own(stored); break;
       case Role::kSharedDown: layer.moe->shared->down.weight = own(stored); break;
@@ -150,6 +213,10 @@ class Loader {
   std::vector<std::vector<int>> kept_;                // by layer; empty on dense layers
   std::vector<std::shared_ptr<GatedMlp>> experts_;    // of all layers, writable while loading
   std::vector<std::size_t> first_expert_;             // by layer, into experts_
+  struct {
+    int layer = -1;
+    std::optional<BitmapPacker> gate_up, down;
+  } packers_;  // of the layer that is being read
 };
 
 }  // namespace

@@ -28,11 +28,30 @@ struct AttentionWeights {
   Linear output;             // [hidden, heads·d]
 };
 
+// Matrices [stored, rows, columns] of which a zero takes one bit and any other weight one bit more than itself.
+struct BitmapMatrices {
+  std::int64_t stored = 0, rows = 0, columns = 0;
+  at::Tensor bits;                       // uint8 [stored, rows · columns / 8], row-major, most significant first, 1 = not zero
+  at::Tensor values;                     // those that are not zero, in order
+  at::Tensor row_begin;                  // int64 [stored · rows]: first value of each row
+  std::vector<std::int64_t> begin;       // [stored + 1], of each matrix, on the host
+  std::int64_t nbytes() const;
+};
+
+// All experts of a layer in two tensors, for one product over all of them. The experts' own matrices are views of these, or empty where they are bitmaps.
+struct ExpertStack {
+  at::Tensor gate_up;  // [stored, 2 · width, hidden]: gate, then up
+  at::Tensor down;     // [stored, hidden, width]
+  at::Tensor place;    // int64 [experts present]: which of the stored each runs with; undefined: its own, in order
+  std::shared_ptr<const BitmapMatrices> packed_gate_up, packed_down;  // instead of the first two
+};
+
 struct MoeWeights {
   at::Tensor router;  // [experts, hidden], f32
   std::vector<std::shared_ptr<const GatedMlp>> experts;  // those present, in router order; merged ones may be shared
   std::vector<int> original_index;                       // of each in the checkpoint
   std::optional<double> skip_beta;                       // Lu et al. §3.3: skip the later experts of a token by this threshold
+  std::optional<ExpertStack> stack;                      // on devices other than the CPU
   std::optional<GatedMlp> shared;
   at::Tensor shared_router;  // [1, hidden], f32; undefined: shared output is not gated
 };
@@ -59,6 +78,8 @@ struct Model {
 struct LoadOptions {
   at::ScalarType dtype;
   at::Device device = at::kCPU;
+  // How experts lie in memory: kBitmap saves what zeros take and expands one layer just before its products. Not on the CPU.
+  enum class Experts { kDense, kBitmap } experts = Experts::kDense;
   // Experts to load, by layer and ascending; empty, as a whole or for a layer: all. What is dropped is never read.
   std::vector<std::vector<int>> kept_experts;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "harness/engine/device_path.h"
 #include "harness/engine/kernels/cpu_path.h"
 #include "harness/engine/kernels/rows.h"
 #include "harness/engine/parallel.h"
@@ -46,6 +47,7 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilo
   if (path_of(x) != CpuPath::kOperators) {
     return x.scalar_type() == at::kFloat ? norm_by_kernels<float>(x.contiguous(), weight, epsilon) : norm_by_kernels<at::BFloat16>(x.contiguous(), weight, epsilon);
   }
+  if (takes_device_path(x)) return at::rms_norm(x, {x.size(1)}, weight, epsilon);
   const at::Tensor wide = x.to(at::kFloat);
   const at::Tensor scale = (wide.square().mean(-1, /*keepdim=*/true) + epsilon).rsqrt();
   return weight * (wide * scale).to(x.scalar_type());

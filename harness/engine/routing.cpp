@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "harness/engine/device_path.h"
 #include "harness/engine/kernels/cpu_path.h"
 #include "harness/engine/kernels/product.h"
 #include "harness/engine/kernels/rows.h"
@@ -81,6 +82,31 @@ at::Tensor multiply_wide_by_kernels(const at::Tensor& input, const at::Tensor& w
   return result;
 }
 
+// skip_small over all rows: weights [rows, k], falling.
+at::Tensor without_small(const at::Tensor& weights, double beta) {
+  const at::Tensor wide = weights.to(at::kDouble), kept = wide.cumsum(1);
+  const at::Tensor is_last = (wide.sum(1, /*keepdim=*/true) - kept < kept * beta).to(at::kLong);
+  return weights.masked_fill(is_last.cumsum(1) - is_last > 0, 0);
+}
+
+// What `choose` does row by row, without a look by the host.
+Routing route_on_device(const RouterConfig& config, const MoeWeights& moe, const at::Tensor& input) {
+  Routing routing;
+  routing.logits = multiply_wide(input, moe.router);
+  const std::int64_t k = std::min(config.experts_per_token, routing.logits.size(1));
+  const auto [sorted, order] = at::sort(routing.logits.softmax(-1), /*stable=*/true, /*dim=*/1, /*descending=*/true);
+  routing.experts = order.narrow(1, 0, k).contiguous();
+  const at::Tensor chosen = sorted.narrow(1, 0, k);
+  const at::Tensor left = moe.skip_beta ? without_small(chosen, *moe.skip_beta) : chosen;
+  routing.weights = left;
+  if (config.renormalize || moe.skip_beta) {
+    const at::Tensor share = left / left.sum(1, /*keepdim=*/true);
+    routing.weights = config.renormalize ? share : share * chosen.sum(1, /*keepdim=*/true);
+  }
+  routing.weights = routing.weights.contiguous();
+  return routing;
+}
+
 }  // namespace
 
 at::Tensor multiply_wide(const at::Tensor& input, const at::Tensor& weight) {
@@ -90,6 +116,7 @@ at::Tensor multiply_wide(const at::Tensor& input, const at::Tensor& weight) {
 }
 
 Routing route(const RouterConfig& config, const MoeWeights& moe, const at::Tensor& input) {
+  if (takes_device_path(input)) return route_on_device(config, moe, input);
   Routing routing;
   routing.logits = multiply_wide(input, moe.router);
   const at::Tensor logits = routing.logits.cpu();

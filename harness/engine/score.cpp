@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "harness/core/error.h"
+#include "harness/engine/device_path.h"
 #include "harness/engine/forward.h"
 #include "harness/engine/kernels/cpu_path.h"
 #include "harness/engine/kernels/rows.h"
@@ -51,10 +52,52 @@ void for_each_row(const Model& model, const at::Tensor& normed, const Use& use) 
   }
 }
 
+// Calls add(logits f32 [n, vocabulary], first row) for chunks of rows; joins what it returns, [n, columns], and brings it to the host once.
+template <class Add>
+at::Tensor over_chunks_on_device(const Model& model, const at::Tensor& normed, const Add& add) {
+  const c10::InferenceMode no_gradients;
+  const std::int64_t rows = normed.size(0);
+  const std::int64_t chunk = std::clamp<std::int64_t>((std::int64_t{32} << 20) / model.config.vocabulary, 1, 4096);
+  std::vector<at::Tensor> parts;
+  for (std::int64_t first = 0; first < rows; first += chunk) {
+    const at::Tensor some = logits(model, normed.narrow(0, first, std::min(chunk, rows - first))).to(at::kFloat);
+    parts.push_back(at::stack(add(some, first), 1));
+  }
+  const at::Tensor all = at::cat(parts).cpu().contiguous();
+  const at::Tensor finite = all.select(1, 0).isfinite();
+  for (std::int64_t row = 0; row < rows; ++row) {
+    if (!finite.const_data_ptr<bool>()[row]) throw_row(row);
+  }
+  return all;
+}
+
+std::vector<TokenScore> score_on_device(const Model& model, const at::Tensor& normed, const std::vector<std::int32_t>& targets) {
+  const at::Tensor wanted = at::tensor(targets, at::kInt).to(at::kLong).to(normed.device());
+  const at::Tensor all = over_chunks_on_device(model, normed, [&](const at::Tensor& some, std::int64_t first) {
+    const at::Tensor own = wanted.narrow(0, first, some.size(0)), log_sum = some.logsumexp(1);
+    return std::vector<at::Tensor>{log_sum, some.gather(1, own.unsqueeze(1)).squeeze(1) - log_sum, (some.argmax(1) == own).to(at::kFloat)};
+  });
+  std::vector<TokenScore> scores;
+  const float* numbers = all.const_data_ptr<float>();
+  for (std::size_t row = 0; row < targets.size(); ++row) scores.push_back({static_cast<double>(numbers[3 * row + 1]), numbers[3 * row + 2] != 0});
+  return scores;
+}
+
+std::vector<std::int32_t> greedy_on_device(const Model& model, const at::Tensor& normed) {
+  const at::Tensor all = over_chunks_on_device(model, normed, [](const at::Tensor& some, std::int64_t) {
+    return std::vector<at::Tensor>{some.logsumexp(1).to(at::kDouble), some.argmax(1).to(at::kDouble)};
+  });
+  std::vector<std::int32_t> tokens;
+  for (std::int64_t row = 0; row < all.size(0); ++row) tokens.push_back(static_cast<std::int32_t>(all.const_data_ptr<double>()[2 * row + 1]));
+  return tokens;
+}
+
 }  // namespace
 
 std::vector<TokenScore> score_rows(const Model& model, const at::Tensor& normed, const std::vector<std::int32_t>& targets) {
   WINNOW_CHECK(normed.size(0) == static_cast<std::int64_t>(targets.size()));
+  if (targets.empty()) return {};
+  if (takes_device_path(normed)) return score_on_device(model, normed, targets);
   std::vector<TokenScore> scores;
   scores.reserve(targets.size());
   for_each_row(model, normed, [&](std::int64_t row, const RowStatistics& statistics, const at::Tensor& some, std::int64_t place) {
@@ -65,6 +108,7 @@ std::vector<TokenScore> score_rows(const Model& model, const at::Tensor& normed,
 }
 
 std::vector<std::int32_t> greedy_tokens(const Model& model, const at::Tensor& normed) {
+  if (normed.size(0) > 0 && takes_device_path(normed)) return greedy_on_device(model, normed);
   std::vector<std::int32_t> tokens;
   for_each_row(model, normed, [&](std::int64_t, const RowStatistics& statistics, const at::Tensor&, std::int64_t) {
     tokens.push_back(static_cast<std::int32_t>(statistics.argmax));

@@ -2,19 +2,16 @@
 
 #include <ATen/ATen.h>
 
-#include <chrono>
 #include <numeric>
 #include <set>
 
 #include "harness/core/error.h"
+#include "harness/engine/device_clock.h"
 #include "harness/engine/forward.h"
+#include "harness/engine/kv_blocks.h"
 
 namespace winnow {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Sums bytes of tensors, each storage once.
 class ByteSum {
@@ -39,6 +36,9 @@ class ByteSum {
     add(layer.moe->router);
     add(layer.moe->shared_router);
     if (layer.moe->shared) add(*layer.moe->shared);
+  }
+  void add_bitmaps(const MoeWeights& moe) {
+    if (moe.stack && moe.stack->packed_down) bytes_ += moe.stack->packed_gate_up->nbytes() + moe.stack->packed_down->nbytes();
   }
   std::int64_t bytes() const { return bytes_; }
 
@@ -87,6 +87,7 @@ class RoutingCounter {
     touched_[layer] += static_cast<double>(touched.size());
     ByteSum read;
     for (const std::int64_t expert : touched) read.add(*model_.layers[layer].moe->experts[expert]);
+    read.add_bitmaps(*model_.layers[layer].moe);  // expanded as a whole
     weight_bytes_ += static_cast<double>(read.bytes());
   }
 
@@ -117,7 +118,7 @@ std::vector<std::int32_t> prefill(const Model& model, const std::vector<std::vec
 std::int64_t kv_bytes_per_token(const KvBlock& block) {
   std::int64_t bytes = 0;
   for (const std::vector<at::Tensor>* tensors : {&block.keys, &block.values}) {
-    for (const at::Tensor& tensor : *tensors) bytes += tensor.size(0) * tensor.size(2) * static_cast<std::int64_t>(tensor.element_size());
+    for (const at::Tensor& tensor : *tensors) bytes += block_positions(tensor, 1).numel() * static_cast<std::int64_t>(tensor.element_size());
   }
   return bytes;
 }
@@ -133,6 +134,7 @@ std::int64_t weight_bytes(const Model& model) {
     sum.add_without_experts(layer);
     if (!layer.moe) continue;
     for (const auto& expert : layer.moe->experts) sum.add(*expert);
+    sum.add_bitmaps(*layer.moe);
   }
   return sum.bytes();
 }
@@ -142,16 +144,16 @@ TimedBatch run_timed_batch(const Model& model, const std::vector<std::vector<std
   TimedBatch batch;
   std::vector<KvBlock> blocks(prompts.size());
   for (const auto& prompt : prompts) batch.prefill_tokens += std::ssize(prompt);
-  Clock::time_point began = Clock::now();
+  DeviceClock prefill_clock(model.device);
   std::vector<std::int32_t> tokens = prefill(model, prompts, options.token_budget, blocks);
-  batch.prefill_seconds = seconds_since(began);
+  batch.prefill_seconds = prefill_clock.seconds();
 
   std::optional<RoutingCounter> counter;
   if (options.counting == TimedBatchOptions::Counting::kOn) counter.emplace(model);
   const Observer observer = counter ? counter->observer() : Observer{};
   std::vector<std::int64_t> rows(prompts.size());
   std::iota(rows.begin(), rows.end(), 0);
-  began = Clock::now();
+  DeviceClock decode_clock(model.device);
   for (; batch.steps < options.new_tokens; ++batch.steps) {
     PackedBatch step{tokens, {}};
     for (const std::int64_t row : rows)
@@ -159,7 +161,7 @@ TimedBatch run_timed_batch(const Model& model, const std::vector<std::vector<std
     tokens = greedy_tokens(model, forward(model, step, rows, observer));
     if (counter) counter->add_step(std::ssize(rows));
   }
-  batch.decode_seconds = seconds_since(began);
+  batch.decode_seconds = decode_clock.seconds();
   batch.decode_tokens = batch.steps * std::ssize(prompts);
   batch.kv_bytes_per_token = kv_bytes_per_token(blocks.front());
   if (counter) counter->write_means(batch);

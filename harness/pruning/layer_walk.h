@@ -27,6 +27,7 @@ class LayerWalk {
   // Loads the next layer; false after the last. A layer that was entered and not run is run first.
   bool enter_next_layer();
   int layer() const { return layer_; }
+  at::Device device() const { return options_.device; }
   std::size_t batches() const { return batches_.size(); }
   std::int64_t sequences() const;
   // Sequence number (over all batches) of every row of a batch, int64 [rows].

@@ -7,11 +7,24 @@
 
 #include "harness/core/digest.h"
 #include "harness/core/error.h"
+#include "harness/engine/device_path.h"
 
 namespace winnow {
 
+namespace {
+
+// On its device, so that an eighth of the bytes come to the host.
+at::Tensor pack_by_operators(const at::Tensor& flat) {
+  const at::Tensor whole = at::constant_pad_nd(flat.to(at::kByte), {0, (8 - flat.numel() % 8) % 8});
+  const at::Tensor values = at::tensor({128, 64, 32, 16, 8, 4, 2, 1}, at::kByte).to(flat.device());
+  return (whole.view({-1, 8}) * values).sum(1, /*keepdim=*/false, at::kByte).cpu();
+}
+
+}  // namespace
+
 at::Tensor pack_mask(const at::Tensor& kept) {
   const at::Tensor flat = kept.to(at::kBool).contiguous().view(-1);
+  if (takes_device_path(flat)) return pack_by_operators(flat);
   const std::int64_t count = flat.numel();
   at::Tensor bits = at::zeros({(count + 7) / 8}, at::kByte);
   const bool* in = flat.const_data_ptr<bool>();

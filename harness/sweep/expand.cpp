@@ -45,11 +45,13 @@ Json task_identity(const Sweep& sweep, const TaskSpec& spec, DatasetSource& data
 Json model_identity(const ModelSpec& spec, const std::string& device, const ModelIdentity& identity) {
   if (identity.is_recorded) return {{"recorded_sha256", identity.content_sha256}};
   if (!identity.served.is_null()) return {{"served", identity.served}, {"tokenizer_sha256", identity.tokenizer_sha256}, {"engine", "not ours"}};
-  return {{"content_sha256", identity.content_sha256},
-          {"tokenizer_sha256", identity.tokenizer_sha256},
-          {"dtype", spec.dtype},
-          {"device", device_kind(device)},
-          {"engine", identity.engine_version}};
+  Json json = {{"content_sha256", identity.content_sha256},
+               {"tokenizer_sha256", identity.tokenizer_sha256},
+               {"dtype", spec.dtype},
+               {"device", device_kind(device)},
+               {"engine", identity.engine_version}};
+  if (spec.has_bitmap_experts) json["experts"] = "bitmap";
+  return json;
 }
 
 // A plan made elsewhere counts by what is in it, not by where it lies.

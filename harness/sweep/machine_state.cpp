@@ -9,6 +9,8 @@
 #include <sstream>
 #include <string>
 
+#include "harness/sweep/gpu_state.h"
+
 namespace winnow {
 namespace {
 
@@ -49,7 +51,7 @@ double read_clock_mhz(std::string_view proc_cpuinfo) {
   return processors > 0 ? sum / processors : 0;
 }
 
-MachineState machine_state() {
+MachineState machine_state(const std::string& device) {
   MachineState state;
   state.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   double load = 0;
@@ -59,6 +61,7 @@ MachineState machine_state() {
   state.busy_cpu_seconds = cpu.busy;
   state.stolen_cpu_seconds = cpu.stolen;
   state.own_cpu_seconds = own_cpu_seconds();
+  state.gpu = gpu_state(device);
   return state;
 }
 

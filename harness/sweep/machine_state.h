@@ -1,12 +1,13 @@
 #pragma once
+#include <string>
 #include <string_view>
 
 #include "harness/api/measure.h"
 
 namespace winnow {
 
-// From /proc, now.
-MachineState machine_state();
+// From /proc, now, and from the driver of the GPU where the device is one.
+MachineState machine_state(const std::string& device);
 
 // Its parts, from the texts of /proc/stat (clock ticks of a hundredth of a second) and /proc/cpuinfo.
 struct CpuSeconds {

@@ -53,8 +53,10 @@ class CellsMeasurer {
     std::vector<VariantSpec> variants;
     for (const Opened& cell : open_) variants.push_back(run_.sweep.variants[cell.cell->variant_index]);
     const OpenedToMeasure opened = run_.opener.open_to_measure(run_.sweep.models[open_[0].cell->model_index], variants);
-    MeasureInputs inputs{
-        .model = *opened.model, .threads = run_.sweep.threads > 0 ? run_.sweep.threads : usable_cores(), .machine = machine_state, .datasets = run_.datasets};
+    MeasureInputs inputs{.model = *opened.model,
+                         .threads = run_.sweep.threads > 0 ? run_.sweep.threads : usable_cores(),
+                         .machine = [device = run_.sweep.device] { return machine_state(device); },
+                         .datasets = run_.datasets};
     for (std::size_t i = 0; i < open_.size(); ++i) {
       if (plan(opened, i)) {
         inputs.variants.push_back(static_cast<VariantNumber>(i));

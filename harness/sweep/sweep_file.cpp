@@ -134,6 +134,7 @@ class SweepReader {
     if (settings.has("config") && !is_random) throw fault(path, "a config alone has no weights; add \"weights\": \"random\", or give the model's \"path\"");
     if (is_random && settings.has("recorded")) throw fault(path + ".weights", "recorded outputs have no weights");
     if (settings.has("seed") && !is_random) throw fault(path + ".seed", "only a model with \"weights\": \"random\" has a seed");
+    if (settings.has("experts") && !settings.has("path") && !settings.has("config")) throw fault(path + ".experts", "only a model that runs here has experts in memory");
     if (settings.has("dtype") && settings.has("recorded")) throw fault(path + ".dtype", "recorded outputs have no dtype");
     if (settings.has("endpoint")) {
       if (settings.has("dtype") || is_random) throw fault(path, "a served model has the weights and dtype that its server gives it; leave out \"dtype\" and \"weights\"");
@@ -145,6 +146,9 @@ class SweepReader {
     } else {
       model.dtype = settings.find<std::string>("dtype").value_or(model.dtype);
       model.seed = settings.find<std::uint64_t>("seed").value_or(0);
+      model.has_bitmap_experts = settings.find<std::string>("experts") == "bitmap";
+      if (model.has_bitmap_experts && sweep_.device == "cpu")
+        throw fault(path + ".experts", "the CPU runs experts dense; set \"device\": \"cuda\", or leave \"experts\" out");
       const std::string given = settings.get<std::string>(settings.has("path") ? "path" : "config");
       if (!is_random)
         model.path = resolve_model(given);

@@ -31,6 +31,7 @@ struct ModelSpec {
   std::string config;    // config.json of a model with "weights": "random"
   std::uint64_t seed = 0;  // of random weights
   std::string dtype = "bf16";  // to run in: "f32" | "bf16"
+  bool has_bitmap_experts = false;  // experts lie in memory as bitmap and values; not on the CPU
   GridValues grid = {};
   std::optional<ServedSpec> served = {};
 

@@ -85,7 +85,7 @@ at::Tensor prune_matrix(at::Tensor& weight, const Hessian& hessian, std::int64_t
                       settings.damping);
   const at::Tensor inverse = at::linalg_cholesky(at::cholesky_inverse(lower)).t().to(at::kFloat).contiguous();  // upper factor of H⁻¹
 
-  at::Tensor is_removed = at::zeros(weight.sizes(), at::kBool);
+  at::Tensor is_removed = at::zeros(weight.sizes(), weight.options().dtype(at::kBool));
   for (std::int64_t begin = 0; begin < columns; begin += settings.block) {
     const std::int64_t width = std::min(settings.block, columns - begin);
     at::Tensor block = weight.narrow(1, begin, width);
@@ -128,19 +128,19 @@ void mask_by_sparsegpt(const PruneInputs& inputs, LayerWalk& walk, const Amount&
       if (hessians.contains(key)) continue;
       bytes += columns * columns * static_cast<std::int64_t>(sizeof(double));
       if (bytes > kHessianBytes && !hessians.empty()) break;
-      hessians[key].sum = at::zeros({columns, columns}, at::kDouble);
+      hessians[key].sum = at::zeros({columns, columns}, at::TensorOptions(walk.device()).dtype(at::kDouble));
     }
     HessianCollector(walk, hessians).run();
     for (; next < end; ++next) {
       const TensorSpec& tensor = *linears[next];
       const Hessian& hessian = hessians.at(input_of(tensor));
       const at::Tensor stored = inputs.weights.read(tensor);
-      at::Tensor weight = stored.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+      at::Tensor weight = stored.to(at::TensorOptions(walk.device()).dtype(at::kFloat), /*non_blocking=*/false, /*copy=*/true);
       inputs.weights.release(tensor);
       const at::Tensor is_removed =
           prune_matrix(weight, hessian, settings.counts_empty_calls ? walk.sequences() : hessian.calls, amount, settings, tensor.name);
       add_mask(plan, tensor, is_removed.logical_not());
-      plan.weights[tensor.name] = weight.masked_fill_(is_removed, 0);
+      plan.weights[tensor.name] = weight.masked_fill_(is_removed, 0).cpu();
     }
   }
 }

@@ -86,7 +86,7 @@ std::vector<const TensorSpec*> maskable(const PruneInputs& inputs, int layer) {
 }
 
 void add_mask(PrunePlan& plan, const TensorSpec& tensor, const at::Tensor& kept) {
-  const at::Tensor bits = pack_mask(kept.cpu());
+  const at::Tensor bits = pack_mask(kept);
   plan.masks.push_back(describe_mask(tensor.name, kept.sizes(), bits));
   plan.mask_bits[tensor.name] = bits;
 }

@@ -7,7 +7,7 @@ namespace {
 
 std::int64_t columns_to_go(const Amount& amount, std::int64_t columns) { return static_cast<std::int64_t>(static_cast<double>(columns) * amount.sparsity); }
 
-at::Tensor read_checked(const PruneInputs& inputs, const TensorSpec& tensor) { return inputs.weights.read(tensor).to(at::kFloat); }
+at::Tensor read_checked(const PruneInputs& inputs, const TensorSpec& tensor) { return inputs.weights.read(tensor).to(inputs.walk.device).to(at::kFloat); }
 
 }  // namespace
 
@@ -33,7 +33,7 @@ void mask_by_wanda(const PruneInputs& inputs, int layer, const Amount& amount, c
     const auto seen = norms.find(tensor->name);
     // An expert that no token reached has only zero scores, and loses its first columns, as in the reference.
     const at::Tensor norm = seen == norms.end() ? at::zeros({weight.size(1)}) : wanda_norms(seen->second, sequences, counts_empty_calls);
-    const at::Tensor scores = wanda_scores(weight, norm);
+    const at::Tensor scores = wanda_scores(weight, norm.to(weight.device()));
     inputs.weights.release(*tensor);
     add_mask(
         plan, *tensor,

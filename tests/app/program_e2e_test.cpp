@@ -60,6 +60,7 @@ TEST(Program, ACommandLineThatIsWrongEndsWithTwoAndASentence) {
       {{"trace", "m"}, "winnow: --"},
       {{"trace", "m", "--tokens", "t", "--out", "o", "--dtype", "f64"}, "winnow: --dtype"},
       {{"trace", "m", "--tokens", "t", "--out", "o", "--generate", "-1"}, "winnow: --generate"},
+      {{"plan", "m", "--with", "v", "--out", "o", "--device", "tpu"}, "winnow: --device: 'tpu' is no device; expected cpu, cuda or cuda:N"},
       {{"report", "x", "--format", "pdf"}, "winnow: --format"},
       {{"report"}, "winnow: STORE"},
   };

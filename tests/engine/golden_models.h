@@ -10,6 +10,7 @@
 #include "harness/engine/model.h"
 #include "harness/model/checkpoint.h"
 #include "harness/model/safetensors.h"
+#include "tests/engine/test_device.h"
 #include "tests/support/files.h"
 
 // Recorded models under tests/fixtures/models; its README says where they come from.
@@ -37,7 +38,7 @@ inline Json golden_json(const std::string& name) { return read_json_file(golden_
 
 inline Model load_golden(const std::string& name, at::ScalarType dtype, const std::vector<std::vector<int>>& kept_experts = {}) {
   const auto checkpoint = Checkpoint::open(golden_folder(name));
-  return load_model(checkpoint->config(), checkpoint->tensors(), *checkpoint, {.dtype = dtype, .kept_experts = kept_experts});
+  return load_model(checkpoint->config(), checkpoint->tensors(), *checkpoint, {.dtype = dtype, .device = test::current_device(), .kept_experts = kept_experts});
 }
 
 inline std::vector<std::int32_t> token_ids(const at::Tensor& ids) {
@@ -52,7 +53,7 @@ inline std::vector<std::vector<std::int32_t>> golden_prompts(const Tensors& tens
 }
 
 inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return a.numel() == 0 ? 0 : (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+  return a.numel() == 0 ? 0 : (a.cpu().to(at::kDouble) - b.cpu().to(at::kDouble)).abs().max().item<double>();
 }
 
 }  // namespace winnow

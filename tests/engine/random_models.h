@@ -7,6 +7,7 @@
 #include "harness/core/json.h"
 #include "harness/engine/forward.h"
 #include "harness/model/family.h"
+#include "tests/engine/test_device.h"
 
 // Small models of random shape whose activations are of the size of real ones.
 namespace winnow {
@@ -57,7 +58,7 @@ inline Model random_model(const RandomShape& shape, std::uint64_t seed, at::Scal
   const auto family = family_of(json).make(Params{});
   const ModelConfig config = family->read(json);
   WideWeights weights(seed);
-  return load_model(config, family->tensors(config), weights, {.dtype = dtype});
+  return load_model(config, family->tensors(config), weights, {.dtype = dtype, .device = test::current_device()});
 }
 
 }  // namespace winnow

@@ -15,6 +15,7 @@
 #include "harness/model/checkpoint.h"
 #include "harness/model/safetensors.h"
 #include "harness/pruning/plan_files.h"
+#include "tests/engine/test_device.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 
@@ -46,6 +47,7 @@ class GoldenModel {
       request.steps.push_back(StepSpec{.pruner = pruner, .settings = std::move(step)});
     }
     request.calibration = &calibration_;
+    request.walk.device = current_device();
     return request;
   }
   PrunePlan plan(const std::vector<Json>& steps) { return make_plan(request(steps)); }
@@ -57,7 +59,7 @@ class GoldenModel {
 
   Model load(const PrunePlan& plan) {
     const PrunedCheckpoint pruned = apply_plan(plan, config(), checkpoint_->tensors(), *checkpoint_);
-    return load_model(pruned.config, pruned.tensors, *pruned.weights, {.dtype = at::kFloat});
+    return load_model(pruned.config, pruned.tensors, *pruned.weights, {.dtype = at::kFloat, .device = current_device()});
   }
 
   // Perplexity, per-window and per-prompt losses, argmaxes, and the logits recorded under `logits`.
@@ -85,7 +87,7 @@ class GoldenModel {
 
   at::Tensor last_logits(const Model& model, const std::vector<std::int32_t>& ids) const {
     PackedBatch batch{.tokens = ids, .segments = {{.first_row = 0, .rows = std::ssize(ids)}}};
-    return logits(model, forward(model, batch, {std::ssize(ids) - 1}))[0];
+    return logits(model, forward(model, batch, {std::ssize(ids) - 1}))[0].cpu();
   }
   const std::vector<std::vector<std::int32_t>>& prompts() const { return prompts_; }
 

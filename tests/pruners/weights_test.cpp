@@ -1,69 +1,13 @@
 #include "harness/core/digest.h"
 #include "pruners/shared/weight_masks.h"
-#include "tests/pruners/golden.h"
+#include "tests/pruners/golden_checks.h"
 
 namespace winnow {
 namespace {
 
-std::vector<Json> steps_of(const std::string& name, const Json& recorded) {
-  Json step = {{"pruner", name.substr(0, name.find_first_of("0123456789_"))}};
-  if (recorded.contains("nm")) step["pattern"] = fmt::format("{}:{}", recorded.at("nm")[0].get<int>(), recorded.at("nm")[1].get<int>());
-  if (recorded.contains("ratio")) step["sparsity"] = recorded.at("ratio");
-  if (recorded.contains("scope")) step["compare"] = recorded.at("scope");
-  if (recorded.contains("lam"))
-    step["lambda"] = recorded.at("lam"), step["outlier_multiple"] = recorded.at("M"), step["count_empty_calls"] = recorded.at("hook_counts_empty_calls");
-  return {step};
-}
-
-CalibrationTokens cut(const CalibrationTokens& tokens, std::size_t length) {
-  CalibrationTokens shorter;
-  for (const auto& sequence : tokens.sequences) {
-    for (std::size_t begin = 0; begin < sequence.size(); begin += length)
-      shorter.sequences.emplace_back(sequence.begin() + begin, sequence.begin() + begin + length);
-  }
-  return shorter;
-}
-
-// Matrix by matrix: the recorded mask, or one that differs in the entries recorded as near ties only.
-void expect_masks(const PrunePlan& plan, const Json& matrices, const Json& recorded, const std::string& name) {
-  std::map<std::string, MaskRecord> found;
-  for (const MaskRecord& mask : plan.masks) found.emplace(mask.name, mask);
-  ASSERT_EQ(found.size(), matrices.size()) << name;
-  const Json near = recorded.contains("near_ties") ? recorded.at("near_ties") : recorded.at("near_tie_count");
-  for (std::size_t i = 0; i < matrices.size(); ++i) {
-    const MaskRecord& mask = found.at(matrices[i]);
-    EXPECT_EQ(mask.kept, recorded.at("nnz")[i].get<std::int64_t>()) << name << " " << mask.name;
-    if (near.contains(std::to_string(i))) continue;
-    EXPECT_EQ(mask.sha256.substr(0, 16), recorded.at("sha")[i].get<std::string>()) << name << " " << mask.name;
-  }
-}
-
 class Weights : public testing::TestWithParam<const char*> {};
 
-TEST_P(Weights, MasksEqualTheAuthorsCode) {
-  test::GoldenModel golden(GetParam());
-  const Json expected = golden.expected("weights");
-  for (const auto& [name, recorded] : expected.at("variants").items()) {
-    const CalibrationTokens tokens = recorded.contains("seq") ? cut(golden.calibration(), recorded.at("seq").get<std::size_t>()) : golden.calibration();
-    const PrunePlan plan = golden.plan(steps_of(name, recorded), tokens);
-    expect_masks(plan, expected.at("matrices"), recorded, name);
-    EXPECT_NEAR(plan.realised->linears, recorded.at("sparsity_all_linears").get<double>(), 1e-6) << name;
-    EXPECT_NEAR(plan.realised->experts, recorded.at("sparsity_experts").get<double>(), 1e-6) << name;
-    if (recorded.contains("layer_sparsity")) {
-      const std::vector<double> outliers = plan.steps[0].at("outlier_percent").get<std::vector<double>>();
-      for (std::size_t layer = 0; layer < outliers.size(); ++layer) {
-        const double of_one_entry = recorded.at("near_threshold_entries")[layer] == 0 ? 1e-9 : 5e-3;
-        EXPECT_NEAR(outliers[layer], recorded.at("outlier_percent")[layer].get<double>(), of_one_entry) << name;
-        EXPECT_NEAR(*plan.layers[layer].sparsity, recorded.at("layer_sparsity")[layer].get<double>(), 5e-3) << name;
-      }
-    }
-    for (const Json& matrix : recorded.value("stored_matrices", Json::array())) {
-      const at::Tensor& weight = golden.tensor("sparsegpt_weight/" + name + "/" + matrix.get<std::string>());
-      EXPECT_LT((plan.weights.at(matrix) - weight).abs().max().item<double>(), 1e-4) << name << " " << matrix;
-    }
-    if (recorded.contains("eval")) golden.expect_evaluation(plan, recorded.at("eval"), name);
-  }
-}
+TEST_P(Weights, MasksEqualTheAuthorsCode) { expect_recorded_masks(GetParam()); }
 
 TEST_P(Weights, AfterStunReachTheTotalAsTheAuthorsForksDo) {
   test::GoldenModel golden(GetParam());

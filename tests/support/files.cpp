@@ -31,7 +31,10 @@ fs::path TemporaryFolder::write(std::string_view name, std::string_view bytes) c
   return path;
 }
 
-fs::path source_folder() { return WINNOW_SOURCE_DIR; }
+fs::path source_folder() {
+  const char* carried = std::getenv("WINNOW_SOURCE");
+  return carried && *carried ? fs::path(carried) : fs::path(WINNOW_SOURCE_DIR);
+}
 
 fs::path fixture(std::string_view name) {
   const fs::path path = source_folder() / "tests" / "fixtures" / name;

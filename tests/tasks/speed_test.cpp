@@ -112,6 +112,18 @@ TEST(Speed, MarksAContendedRun) {
   }
 }
 
+TEST(Speed, TellsWhatTheGpuSpentAndWhatHeldItDown) {
+  MachineState before{.seconds = 1}, after{.seconds = 2};
+  before.gpu = GpuState{.energy_joules = 100, .sm_clock_mhz = 1980};
+  after.gpu = GpuState{.energy_joules = 350, .sm_clock_mhz = 1755, .power_limit_watts = 700, .throttle_reasons = 0x4 | 0x1};
+  FakeMeasuredModel model = two_variants();
+  const MeasuredAll all = speed(model, {{"batch_sizes", {1}}}, {before, after});
+  EXPECT_EQ(all.value(0, "energy"), 250);
+  EXPECT_EQ(all.value(0, "gpu_clock_after"), 1755);
+  EXPECT_EQ(all.value(0, "throttle_reasons_after"), 5);
+  EXPECT_THAT(all.measured.at(0).note, HasSubstr("the GPU's clocks were held down (NVML reasons 0x4)"));
+}
+
 TEST(Speed, SaysWhatAWayOfPruningCannotGive) {
   FakeMeasuredModel model = two_variants();
   model.variants[0].size.has_zeros_in_dense_kernels = true;

@@ -1,0 +1,100 @@
+#include <ATen/ATen.h>
+
+#include "harness/engine/bitmap.h"
+#include "harness/engine/device_experts.h"
+#include "harness/engine/device_kernels.h"
+#include "harness/engine/ragged_attention.h"
+#include "harness/engine/routing.h"
+#include "tests/engine/device_checks.h"
+
+namespace winnow {
+namespace {
+
+class Device : public test::OnDevice {
+ protected:
+  static Workload on_cpu(const RandomShape& shape, at::ScalarType dtype, int steps) {
+    const at::Device device = test::current_device();
+    test::current_device() = at::kCPU;
+    Workload expected = run_workload(random_model(shape, 3, dtype), steps);
+    test::current_device() = device;
+    return expected;
+  }
+  static at::Tensor random(at::IntArrayRef shape, at::ScalarType dtype = at::kBFloat16) { return at::randn(shape).to(dtype).to(test::current_device()); }
+};
+
+TEST_F(Device, GivesWhatTheCpuGivesInF32) {
+  for (const RandomShape& shape : device_shapes()) expect_near(run_workload(random_model(shape, 3), 12), on_cpu(shape, at::kFloat, 12), 1e-4, shape.family);
+}
+
+TEST_F(Device, IsNearTheCpuInBf16) {
+  const RandomShape shape = device_shapes()[3];  // no router, whose nearly equal experts rounding would swap
+  expect_near(run_workload(random_model(shape, 3, at::kBFloat16), 12), on_cpu(shape, at::kBFloat16, 12), 0.15, shape.family);
+}
+
+// The kernel of our own, where it was built, against the operators.
+TEST_F(Device, BitmapsExpandToWhatTheyWere) {
+  for (const std::int64_t columns : {8, 264, 4096}) {
+    BitmapPacker packer(3, 37, columns);
+    std::vector<at::Tensor> matrices;
+    for (int i = 0; i < 3; ++i) {
+      matrices.push_back(random({37, columns}).masked_fill(at::rand({37, columns}).to(test::current_device()) < 0.4, 0));
+      packer.add(i, 0, matrices.back());
+    }
+    const auto packed = packer.finish();
+    EXPECT_TRUE(expand(*packed).equal(at::stack(matrices))) << columns;
+    EXPECT_TRUE(expand_by_operators(*packed).equal(at::stack(matrices))) << columns;
+  }
+  RecordProperty("kernel", device_kernels().expand_bitmap != nullptr ? "libwinnow_kernels.so" : "none: by operators");
+}
+
+// libtorch's fused kernel against the operators: runs of one and of many queries, keys end to end and in a store with gaps.
+TEST_F(Device, FusedAttentionIsTheOperators) {
+  for (const std::int64_t rows : {1, 37}) {
+    for (const Sees sees : {Sees::kAll, Sees::kCausal}) {
+      Runs runs{.query_rows = {rows, rows}, .key_begin = {0, 50}, .key_rows = {50, 41}, .longest_query = rows, .longest_keys = 50};
+      runs.cumulative_queries = upload({0, rows, 2 * rows}, at::kInt, test::current_device());
+      runs.cumulative_keys = upload({0, 50, 91}, at::kInt, test::current_device());
+      const at::Tensor query = random({2 * rows, 8, 64}), keys = random({200, 2, 64}), values = random({200, 2, 64});
+      for (const bool has_gaps : {false, true}) {
+        if (has_gaps) {
+          runs.key_begin = {100, 3};
+          runs.cumulative_keys = upload({100, 3, 200}, at::kInt, test::current_device());
+          runs.keys_used = upload({50, 41}, at::kInt, test::current_device());
+        }
+        const at::Tensor all_keys = has_gaps ? keys : keys.narrow(0, 0, 91), all_values = has_gaps ? values : values.narrow(0, 0, 91);
+        const AttentionPart fused = attend_runs(query, all_keys, all_values, runs, sees),
+                            plain = attend_runs_by_operators(query, all_keys, all_values, runs, sees);
+        EXPECT_LE(largest_difference(fused.mixed, plain.mixed), 2e-2) << rows << " rows, gaps " << has_gaps;
+        EXPECT_LE(largest_difference(fused.log_sum, plain.log_sum), 2e-2) << rows << " rows, gaps " << has_gaps;
+      }
+    }
+  }
+}
+
+// One grouped product against expert after expert; some experts get no row, and pairs that are skipped belong to none.
+TEST_F(Device, StackedExpertsAreTheExpertsOneByOne) {
+  RandomShape shape{.hidden = 256, .heads = 8, .kv_heads = 2, .layers = 1, .experts = 32, .top_k = 4, .width = 128};
+  Model model = random_model(shape, 5, at::kBFloat16);
+  MoeWeights moe = *model.layers[0].moe;
+  for (const bool skips : {false, true}) {
+    if (skips) moe.skip_beta = 0.7;
+    for (const std::int64_t rows : {1, 5, 300}) {
+      const at::Tensor input = random({rows, shape.hidden});
+      const Routing routing = route(model.config.router, moe, input);
+      ASSERT_TRUE(can_run_stacked(moe, input, {}));
+      const at::Tensor stacked = run_experts_stacked(moe, 0, input, routing, {}, {}, {});
+      at::Tensor expected = at::zeros({rows, shape.hidden}, input.options().dtype(at::kFloat));
+      for (std::int64_t expert = 0; expert < shape.experts; ++expert) {
+        const GatedMlp& mlp = *moe.experts[static_cast<std::size_t>(expert)];
+        const at::Tensor weight = (routing.weights * (routing.experts == expert)).sum(1, /*keepdim=*/true);
+        const at::Tensor activation = at::silu(at::linear(input, mlp.gate.weight)) * at::linear(input, mlp.up.weight);
+        expected += at::linear(activation, mlp.down.weight).to(at::kFloat) * weight;
+      }
+      EXPECT_LE(largest_difference(stacked, expected), 5e-2) << rows << " rows, skips " << skips;
+      EXPECT_TRUE(stacked.isfinite().all().item<bool>());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace winnow

@@ -43,12 +43,17 @@ DeviceMemory device_memory(at::Device device) {
   c10::DeviceAllocator& allocator = *c10::getDeviceAllocator(device.type());
   const c10::CachingDeviceAllocator::DeviceStats stats = allocator.getDeviceStats(device.index());
   constexpr std::size_t kAll = 0;  // of small and large pools
+  const std::int64_t held_for_later = stats.reserved_bytes[kAll].current - stats.allocated_bytes[kAll].current;
   return {.allocated_bytes = stats.allocated_bytes[kAll].current,
           .allocated_peak_bytes = stats.allocated_bytes[kAll].peak,
           .reserved_peak_bytes = stats.reserved_bytes[kAll].peak,
-          .free_bytes = static_cast<std::int64_t>(allocator.getMemoryInfo(device.index()).first)};
+          .free_bytes = static_cast<std::int64_t>(allocator.getMemoryInfo(device.index()).first) + held_for_later};
 }
 
-void restart_device_peaks(at::Device device) { c10::getDeviceAllocator(device.type())->resetPeakStats(device.index()); }
+void restart_device_peaks(at::Device device) {
+  c10::DeviceAllocator& allocator = *c10::getDeviceAllocator(device.type());
+  allocator.emptyCache();  // else what earlier models left would count as reserved
+  allocator.resetPeakStats(device.index());
+}
 
 }  // namespace winnow

@@ -9,7 +9,7 @@ namespace winnow {
 // which of library, driver or device is missing.
 at::Device open_cuda();
 
-// What libtorch's allocator of a device has given out, and what it holds of the device's memory to give out.
+// What libtorch's allocator of a device has given out, and what is left for it to give out: free on the device, or held by it already.
 struct DeviceMemory {
   std::int64_t allocated_bytes = 0, allocated_peak_bytes = 0, reserved_peak_bytes = 0, free_bytes = 0;
 };

@@ -1,6 +1,7 @@
 // What may befall a sweep in a night: killed, stopped, workers killed or hung, limits reached, many at once. In the end its tables are those of an
 // undisturbed one.
 #include <csignal>
+#include <fstream>
 #include <future>
 
 #include "tests/disturbed/disturbed_sweep.h"
@@ -76,6 +77,56 @@ TEST(Disturbed, AWorkerKilledAsByTheOomKillerIsARowAndIsTriedAgainInTheSameRun) 
     }
   }
   EXPECT_GT(struck, 0);
+}
+
+// A control group of memory of its own; no limit file where there is none to be had.
+class MemoryGroup {
+ public:
+  MemoryGroup() {
+    for (const auto& [root, limit] : {std::pair{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}}) {
+      folder_ = std::filesystem::path(root) / fmt::format("winnow-test-{}", ::getpid());
+      std::error_code none;
+      if (!std::filesystem::create_directory(folder_, none)) continue;
+      limit_ = folder_ / limit;
+      if (std::filesystem::exists(limit_)) return;
+      std::filesystem::remove(folder_, none);
+    }
+    limit_.clear();
+  }
+  ~MemoryGroup() {
+    if (is_there()) ::rmdir(folder_.c_str());
+  }
+  bool is_there() const { return !limit_.empty(); }
+  void limit(int mebibytes) const { std::ofstream(limit_) << mebibytes * 1024LL * 1024; }
+  std::string list() const { return (folder_ / "cgroup.procs").string(); }  // of its processes
+
+ private:
+  std::filesystem::path folder_, limit_;
+};
+
+// What is left for workers grows from nothing (the sweep itself is killed) to enough; between lies where they are killed and it is not.
+TEST(Disturbed, TheKernelsOomKillerTakesAWorkerAndNotItsSweep) {
+  const MemoryGroup group;
+  if (!group.is_there()) GTEST_SKIP() << "no control group of memory can be made here";
+  const DisturbedSweeps sweeps(kTasks);
+  bool was_struck = false;
+  for (int mebibytes = 90; mebibytes < 1000 && !was_struck; mebibytes += 10) {
+    group.limit(mebibytes);
+    const SampleSweep sweep(kTasks);
+    std::string command = "echo $$ > " + group.list() + " && exec " + test::winnow_program().string();
+    for (const std::string& word : sweep.run_arguments()) command += " '" + word + "'";
+    const ProgramResult run = test::run_program({"bash", "-c", command}, {.environment = sweep.environment()});
+    if (run.ended_by == SIGKILL) continue;
+    ASSERT_EQ(run.exit_code, 1) << mebibytes << run.errors;
+    for (const Trial& trial : all_failed(sweep.store())) {
+      EXPECT_THAT(trial.reason, HasSubstr("the worker that ran it was killed by signal 9 (out of memory?)"));
+      was_struck = true;
+    }
+    EXPECT_EQ(sweep.run().exit_code, 0);
+    EXPECT_EQ(test::everything_in(sweep.store()), sweeps.expected());
+    test::expect_sound(sweep.store());
+  }
+  EXPECT_TRUE(was_struck);
 }
 
 TEST(Disturbed, AHungWorkerIsEndedAndTheOthersRun) {

@@ -76,7 +76,7 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
                           "  winnow demo train --out build/further --from harness/demo/model --data datasets --steps 2000 --peak-rate 1e-3\n");
   TrainingPlan& plan = options->plan;
   command->add_option("--out", options->out, "folder for the state, the loss curve and the model")->required()->type_name("FOLDER");
-  command->add_option("--from", options->from, "start from this model's weights with a fresh optimizer; layers that it lacks are added, wider experts narrowed")
+  command->add_option("--from", options->from, "start from this model's weights with a fresh optimizer")
       ->type_name("FOLDER");
   command->add_option("--tokenizer", options->tokenizer, "folder of tokenizer.model")->type_name("FOLDER")->capture_default_str();
   command->add_option("--steps", plan.steps, "in all")->check(CLI::PositiveNumber)->capture_default_str();

@@ -42,8 +42,7 @@ struct TrainingControls {
 class Trainer {
  public:
   // Goes on from state.safetensors where `folder` has one (Error(kInput) where another plan made it), else from `start_folder`'s weights with
-  // a fresh optimizer, else from random ones. Experts that are wider there keep their strongest neurons; layers that it lacks are added behind its own and begin
-  // as the identity. `tokenizer_folder` gives the model's tokenizer files.
+  // a fresh optimizer, else from random ones. `tokenizer_folder` gives the model's tokenizer files.
   Trainer(const MoeShape& shape, const TrainingPlan& plan, std::filesystem::path folder, std::filesystem::path tokenizer_folder,
           const std::filesystem::path& start_folder = {});
 

@@ -185,4 +185,8 @@ SentencePieceKind check_sentencepiece_model(std::string_view bytes, std::string_
   return kind;
 }
 
+void throw_cannot_encode(std::size_t bytes, const std::string& why) {
+  throw input_error("the tokenizer cannot encode a text of {} bytes: SentencePiece says '{}'; its tokenizer.model is damaged, fetch it again", bytes, why);
+}
+
 }  // namespace winnow

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace winnow {
@@ -18,5 +19,8 @@ struct SentencePieceKind {
 // varint, length and wire type, the pieces (count ≤ `vocabulary`, valid UTF-8, 1 byte to 64 KiB, known type, a finite score), the model type,
 // and that no text can lead the normaliser's double-array trie out of its array. Throws Error(kInput) or Error(kUnsupported); `source` names the file.
 SentencePieceKind check_sentencepiece_model(std::string_view bytes, std::string_view source, std::int64_t vocabulary);
+
+// A model that passed may still be one whose pieces do not make up a text: Error(kInput) with what SentencePiece says of it.
+[[noreturn]] void throw_cannot_encode(std::size_t bytes, const std::string& why);
 
 }  // namespace winnow

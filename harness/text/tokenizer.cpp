@@ -143,7 +143,7 @@ class LlamaTokenizer : public Tokenizer {
     }
     std::vector<int> pieces;
     const auto status = (prefixed ? begin_ : inside_)->Encode(absl::string_view(text.data(), text.size()), &pieces);
-    if (!status.ok()) throw std::runtime_error(fmt::format("SentencePiece failed on a text of {} bytes: {}", text.size(), status.ToString()));
+    if (!status.ok()) throw_cannot_encode(text.size(), status.ToString());
     ids.insert(ids.end(), pieces.begin(), pieces.end());
   }
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <limits>
-#include <stdexcept>
 
 #include "harness/core/unicode.h"
+#include "harness/text/sentencepiece_check.h"
 
 namespace winnow {
 namespace {
@@ -28,7 +28,7 @@ UnigramSegmenter::UnigramSegmenter(const sentencepiece::SentencePieceProcessor& 
 std::vector<std::int32_t> UnigramSegmenter::encode(std::string_view text) const {
   std::vector<std::string> pieces;  // together they are the normalised text, unknown characters included
   const auto status = processor_.Encode(absl::string_view(text.data(), text.size()), &pieces);
-  if (!status.ok()) throw std::runtime_error("SentencePiece failed: " + status.ToString());
+  if (!status.ok()) throw_cannot_encode(text.size(), status.ToString());
   std::string normalized;
   for (const std::string& piece : pieces) normalized += piece;
   return segment(normalized);

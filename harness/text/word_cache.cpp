@@ -1,6 +1,6 @@
 #include "harness/text/word_cache.h"
 
-#include <stdexcept>
+#include "harness/text/sentencepiece_check.h"
 
 namespace winnow {
 namespace {
@@ -45,7 +45,7 @@ void WordCache::append_ids(std::string_view text, std::vector<std::int32_t>& ids
     }
     std::vector<int> pieces;
     const auto status = processor_.Encode(absl::string_view(word.data(), word.size()), &pieces);
-    if (!status.ok()) throw std::runtime_error("SentencePiece failed: " + status.ToString());
+    if (!status.ok()) throw_cannot_encode(word.size(), status.ToString());
     ids.insert(ids.end(), pieces.begin(), pieces.end());
     if (word.size() > kLongestWord) continue;
     if (words_.size() >= kMostWords) words_.clear();

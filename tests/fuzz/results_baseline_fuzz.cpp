@@ -18,7 +18,10 @@ std::string with_digest(std::string_view text) {
 }
 
 void compare(const Baseline& baseline) {
-  const std::vector<Outcome> asked = {{"gsm8k", 0, "", std::string(64, '0'), "", {}}, {"gsm8k", 1, "", "80" + std::string(62, '0'), "", {}}};
+  std::vector<Outcome> asked;
+  for (const std::string start : {"00", "80"}) {
+    asked.push_back({std::make_shared<const Question>(Question{"gsm8k", static_cast<std::int64_t>(asked.size()), "", start + std::string(62, '0'), ""}), {}});
+  }
   for (const BaselineVariant& variant : baseline.variants) {
     for (const BaselineTrial& trial : variant.trials) {
       Cell cell;

@@ -42,6 +42,17 @@ std::vector<Json> rows(std::string_view name) {
   return all;
 }
 
+// Found by the fuzzer: SentencePiece takes the model, and fails on texts.
+TEST(Tokenizer, AModelWhosePiecesMakeUpNoTextIsAFaultOfTheFile) {
+  const test::TemporaryFolder folder;
+  folder.write("tokenizer.model", read_text(test::source_folder() / "tests/fuzz/corpus/text_tokenizer/seed-pieces-that-make-up-no-text"));
+  const auto tokenizer = Tokenizer::open(folder.path(), 65'536);
+  const auto encode_all = [&] {
+    for (const char* text : {"the quick  brown fox", "<s>[INST] ab </s>", "12 + 30 = 42\n"}) tokenizer->encode(text, Special::kAdd);
+  };
+  EXPECT_ERROR_HAS(encode_all(), kInput, "its tokenizer.model is damaged");
+}
+
 TEST(Tokenizer, EncodesAndDecodesEveryRecordedTextAsTransformersDoes) {
   const auto tokenizer = mixtral();
   const auto recorded = rows("tokenizer/mixtral_v1.jsonl");

@@ -33,7 +33,9 @@ StopSignals::StopSignals() {
   handle_all(note);
 }
 
-StopSignals::~StopSignals() { handle_all(SIG_DFL); }
+StopSignals::~StopSignals() {
+  if (noted == 0) handle_all(SIG_DFL);  // else a second one that comes late still ends with the code of a stop
+}
 
 bool StopSignals::arrived() { return noted != 0; }
 int StopSignals::exit_code() { return code_of(noted); }

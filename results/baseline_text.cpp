@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 
 #include "harness/core/digest.h"
 #include "harness/core/error.h"
+#include "harness/core/statistics.h"
 #include "results/baseline.h"
 #include "results/compact_bits.h"
 #include "results/text_formats.h"
@@ -34,7 +34,7 @@ Metric metric_from(const Json& object) {
   metric.higher_is_better = object.at("higher_is_better");
   metric.count = object.at("n");
   metric.leaf = object.value("leaf", "");
-  metric.value = object.at("value").is_null() ? std::numeric_limits<double>::quiet_NaN() : object.at("value").get<double>();
+  metric.value = object.at("value").is_null() ? kNoNumber : object.at("value").get<double>();
   if (object.contains("stderr")) metric.standard_error = object["stderr"].get<double>();
   return metric;
 }

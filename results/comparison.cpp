@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "harness/core/paired.h"
 #include "harness/core/proportions.h"
+#include "harness/core/statistics.h"
 
 namespace winnow {
 namespace {
 
-constexpr Interval kNone{std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
+constexpr Interval kNone{kNoNumber, kNoNumber};
 
 double sum_of(const std::vector<double>& values) {
   double sum = 0;

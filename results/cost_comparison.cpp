@@ -8,28 +8,22 @@
 
 #include "harness/core/error.h"
 #include "harness/core/statistics.h"
+#include "results/leaderboard.h"
 
 namespace winnow {
 namespace {
 
-constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 constexpr std::string_view kRate = "_tokens_per_second";
 
 // A metric and the part of a task it is of.
 using Name = std::pair<std::string, std::string>;
 
-const Metric* metric_named(const Trial* trial, const std::string& name, const std::string& leaf) {
-  if (trial == nullptr) return nullptr;
-  const auto found = std::ranges::find_if(trial->metrics, [&](const Metric& metric) { return metric.leaf == leaf && metric.name == name; });
-  return found == trial->metrics.end() ? nullptr : &*found;
-}
-
 // The headline of `speed` is that of a part, which its filter names.
 const std::string& part_of(const Metric& metric) { return metric.leaf.empty() && metric.filter.starts_with("batch_") ? metric.filter : metric.leaf; }
 
 Interval range_of(const Trial& trial, const Metric& metric) {
-  const Metric* low = metric_named(&trial, metric.name + "_low", part_of(metric));
-  const Metric* high = metric_named(&trial, metric.name + "_high", part_of(metric));
+  const Metric* low = find_metric(trial, metric.name + "_low", part_of(metric));
+  const Metric* high = find_metric(trial, metric.name + "_high", part_of(metric));
   if (low == nullptr || high == nullptr) return {metric.value, metric.value};
   return {low->value, high->value};
 }
@@ -43,7 +37,7 @@ std::optional<InTurns> ratio_in_turns(const CostPair& pair, const Metric& metric
   const Json steps = pair.first->cell.identity.is_object() ? pair.first->cell.identity.value("steps", Json()) : Json();
   if (steps != Json::array() || !metric.name.ends_with(kRate)) return std::nullopt;
   const std::string name = metric.name.substr(0, metric.name.size() - kRate.size()) + "_speed_ratio";
-  const Metric* ratio = metric_named(pair.second, name, part_of(metric));
+  const Metric* ratio = find_metric(*pair.second, name, part_of(metric));
   if (ratio == nullptr) return std::nullopt;
   return InTurns{ratio->value, range_of(*pair.second, *ratio)};
 }
@@ -68,8 +62,8 @@ CostComparison compare_cost(std::span<const CostPair> pairs, const Name& name) {
   std::vector<double> before, after, ratios;
   bool has_repeats = false;
   for (const CostPair& pair : pairs) {
-    const Metric* first = metric_named(pair.first, name.first, name.second);
-    const Metric* second = metric_named(pair.second, name.first, name.second);
+    const Metric* first = pair.first == nullptr ? nullptr : find_metric(*pair.first, name.first, name.second);
+    const Metric* second = find_metric(*pair.second, name.first, name.second);
     if (second == nullptr) continue;
     result.unit = second->unit;
     result.higher_is_better = second->higher_is_better;

@@ -15,9 +15,8 @@ std::optional<Metric> joined_cost(std::vector<Trial> trials, const std::string& 
   }
   std::optional<Metric> first;
   for (const Trial& trial : trials) {
-    for (const Metric& metric : trial.metrics) {
-      if (!first && metric.name == name && metric.leaf.empty()) first = metric;
-    }
+    const Metric* metric = find_metric(trial, name);
+    if (!first && metric != nullptr) first = *metric;
   }
   const Leaderboard board = rank(std::move(trials));
   const auto cost = std::ranges::find(board.costs, name);

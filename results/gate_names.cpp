@@ -5,6 +5,7 @@
 
 #include "harness/core/error.h"
 #include "harness/core/settings.h"
+#include "results/leaderboard.h"
 
 namespace winnow {
 namespace {
@@ -73,8 +74,7 @@ std::optional<Quantity> GateNames::task_named(const std::string& name) const {
 
 bool GateNames::has_metric(const std::string& name, const std::string& task_label) const {
   return std::ranges::any_of(shelf_.trials(), [&](const StoredTrial& stored) {
-    return (task_label.empty() || stored.trial.cell.task_label == task_label) &&
-           std::ranges::any_of(stored.trial.metrics, [&](const Metric& metric) { return metric.name == name && metric.leaf.empty(); });
+    return (task_label.empty() || stored.trial.cell.task_label == task_label) && find_metric(stored.trial, name) != nullptr;
   });
 }
 

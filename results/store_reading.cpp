@@ -2,6 +2,7 @@
 #include <map>
 
 #include "harness/core/json.h"
+#include "harness/core/statistics.h"
 #include "results/store_impl.h"
 #include "results/stored_values.h"
 
@@ -14,7 +15,7 @@ Metric read_metric(SQLite::Statement& row) {
   metric.filter = row.getColumn(1).getString();
   metric.leaf = row.getColumn(2).getString();
   metric.parent = row.getColumn(3).getString();
-  metric.value = row.getColumn(4).isNull() ? std::numeric_limits<double>::quiet_NaN() : row.getColumn(4).getDouble();
+  metric.value = row.getColumn(4).isNull() ? kNoNumber : row.getColumn(4).getDouble();
   if (!row.getColumn(5).isNull()) metric.standard_error = row.getColumn(5).getDouble();
   metric.unit = row.getColumn(6).getString();
   metric.higher_is_better = row.getColumn(7).getInt() != 0;

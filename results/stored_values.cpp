@@ -6,6 +6,7 @@
 
 #include "harness/core/error.h"
 #include "harness/core/json.h"
+#include "harness/core/statistics.h"
 #include "harness/core/terminal.h"
 #include "harness/core/unicode.h"
 
@@ -22,7 +23,7 @@ double number_from_json(const Json& value) {
   if (value.is_number()) return value.get<double>();
   if (value == "inf") return std::numeric_limits<double>::infinity();
   if (value == "-inf") return -std::numeric_limits<double>::infinity();
-  return std::numeric_limits<double>::quiet_NaN();
+  return kNoNumber;
 }
 
 constexpr std::size_t kShownBytes = 60;

@@ -27,7 +27,7 @@ struct FetchOptions {
   bool list = false;
 };
 
-std::string shown_bytes(std::uint64_t bytes) {
+std::string shown_file_size(std::uint64_t bytes) {
   return bytes < 1'000'000 ? fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1e3) : fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
 }
 
@@ -37,7 +37,7 @@ class FetchProgress {
   void show(const std::string& path, std::uint64_t bytes, std::uint64_t whole) {
     if (!on_terminal_ || Clock::now() - shown_at_ < std::chrono::milliseconds(100)) return;
     shown_at_ = Clock::now();
-    write_line(fmt::format("\r{}: {} of {}\x1b[K", one_line(path, 60), shown_bytes(bytes), shown_bytes(whole)));
+    write_line(fmt::format("\r{}: {} of {}\x1b[K", one_line(path, 60), shown_file_size(bytes), shown_file_size(whole)));
     is_shown_ = true;
   }
   void clear() {
@@ -80,7 +80,7 @@ std::string listing(const std::vector<ManifestEntry>& entries, const std::filesy
     text += fmt::format("{}: {}; licence: {}\n", entry.dataset, entry.source, entry.licence);
     for (const ManifestFile& file : entry.files) {
       const bool has_it = !folder.empty() && is_there(folder / file.path);
-      text += fmt::format("  {}{}  {}  sha256 {}\n    {}{}\n", has_it ? "there  " : "", file.path, shown_bytes(file.bytes), file.sha256, file.remote.url,
+      text += fmt::format("  {}{}  {}  sha256 {}\n    {}{}\n", has_it ? "there  " : "", file.path, shown_file_size(file.bytes), file.sha256, file.remote.url,
                           file.has_crlf ? "  (CRLF becomes LF)" : "");
     }
     for (const MissingFile& file : entry.missing) text += fmt::format("  {}  cannot be fetched: {}; {}\n", file.path, file.why, file.instead);
@@ -142,7 +142,7 @@ class Fetching {
     progress_.clear();
     for (const MissingFile& file : entry.missing)
       say(fmt::format("winnow: {}: {} cannot be fetched: {}; {}", entry.dataset, file.path, file.why, file.instead));
-    say(fmt::format("winnow: {}: {} files fetched ({}), {} were there, of {}; licence: {}", entry.dataset, fetched, shown_bytes(bytes), there,
+    say(fmt::format("winnow: {}: {} files fetched ({}), {} were there, of {}; licence: {}", entry.dataset, fetched, shown_file_size(bytes), there,
                     entry.files.size(), entry.licence));
     return is_whole;
   }

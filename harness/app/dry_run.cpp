@@ -11,7 +11,7 @@
 namespace winnow {
 namespace {
 
-std::string shown_bytes(double bytes) {
+std::string shown_memory(double bytes) {
   const double gibibytes = bytes / (1 << 30);
   return gibibytes < 0.095 ? fmt::format("{:.1f} MiB", bytes / (1 << 20)) : fmt::format("{:.1f} GiB", gibibytes);
 }
@@ -33,7 +33,7 @@ struct Total {
   std::string text() const {
     if (to_do == 0) return "nothing left to do\n";
     std::string text = fmt::format("to do: {} cells, {} tokens, {} of memory at most, about {:.3g} hours ({})\n", to_do, shown_count(std::llround(tokens)),
-                                   shown_bytes(bytes), seconds / 3600, shown_seconds(seconds));
+                                   shown_memory(bytes), seconds / 3600, shown_seconds(seconds));
     if (without_time > 0)
       text += fmt::format("of {} cells nothing is known yet: recorded or served answers, and measurements; their time comes on top\n", without_time);
     return text;
@@ -61,7 +61,7 @@ void print_dry_run(const DryRunInputs& inputs, Store* store, const std::vector<C
     table += fmt::format("{}  {}  {}  {}  {}", is_done ? "done" : "to do", one_line(cell.model, 60), one_line(cell.variant, 60), one_line(cell.task_label, 80),
                          cell.key.substr(0, 12));
     if (!is_done) {
-      table += fmt::format("  {}  {}  {}", shown_tokens(next->tokens), next->bytes ? shown_bytes(*next->bytes) : "- bytes",
+      table += fmt::format("  {}  {}  {}", shown_tokens(next->tokens), next->bytes ? shown_memory(*next->bytes) : "- bytes",
                            next->seconds ? shown_seconds(*next->seconds) : "- s");
       total.add(*next++);
     }

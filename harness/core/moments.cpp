@@ -1,6 +1,6 @@
 #include "harness/core/moments.h"
 
-#include <limits>
+#include "harness/core/statistics.h"
 
 namespace winnow {
 
@@ -36,10 +36,10 @@ void Moments::add(const Moments& other) {
   count_ += other.count_;
 }
 
-double Moments::variance() const { return count_ == 0 ? std::numeric_limits<double>::quiet_NaN() : m2_ / static_cast<double>(count_); }
+double Moments::variance() const { return count_ == 0 ? kNoNumber : m2_ / static_cast<double>(count_); }
 
 double Moments::excess_kurtosis() const {
-  if (!(m2_ > 0)) return std::numeric_limits<double>::quiet_NaN();
+  if (!(m2_ > 0)) return kNoNumber;
   return static_cast<double>(count_) * m4_ / (m2_ * m2_) - 3;
 }
 

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/Event.h>
 
+#include "harness/core/clock.h"
+
 namespace winnow {
 
 struct DeviceClock::Events {
@@ -19,7 +21,7 @@ DeviceClock::DeviceClock(at::Device device) : device_(device), start_(std::chron
 DeviceClock::~DeviceClock() = default;
 
 double DeviceClock::seconds() {
-  if (!events_) return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  if (!events_) return seconds_since(start_);
   events_->end.record(c10::impl::VirtualGuardImpl(device_.type()).getStream(device_));
   events_->end.synchronize();
   return events_->start.elapsedTime(events_->end) / 1000;

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "harness/core/error.h"
+#include "harness/engine/device_batch.h"
 #include "harness/engine/device_path.h"
 
 namespace winnow {
@@ -102,14 +103,12 @@ void append_segments(const DeviceAppend& append, const at::Tensor& rows) {
 
 void append_on_device(const PackedBatch& batch, int layer, int layers, const at::Tensor& keys, const at::Tensor& values) {
   const std::vector<std::int64_t> offsets = append_offsets(batch);
+  WINNOW_CHECK(batch.on_device != nullptr);
   DeviceAppend append;
-  bool is_step = true;
   for (std::vector<at::Tensor> KvBlock::*part : {&KvBlock::keys, &KvBlock::values}) {
     append = {};
-    std::unordered_map<const KvBlock*, int> seen;
     for (std::size_t index = 0; index < batch.segments.size(); ++index) {
       const Segment& segment = batch.segments[index];
-      is_step = is_step && segment.rows == 1 && segment.kept != nullptr && seen[segment.kept]++ == 0;
       if (segment.kept == nullptr || segment.rows == 0) continue;
       (segment.kept->*part).resize(layers);
       append.stores.push_back(&(segment.kept->*part)[layer]);
@@ -118,7 +117,7 @@ void append_on_device(const PackedBatch& batch, int layer, int layers, const at:
       append.rows.push_back(segment.rows);
     }
     const at::Tensor& rows = part == &KvBlock::keys ? keys : values;
-    is_step&& append.stores.size() > 1 ? append_step(append, rows) : append_segments(append, rows);
+    batch.on_device->is_step && append.stores.size() > 1 ? append_step(append, rows) : append_segments(append, rows);
   }
 }
 

@@ -102,48 +102,57 @@ class Loader {
     return stored.to(at::TensorOptions(options_.device).dtype(dtype), /*non_blocking=*/false, /*copy=*/true).contiguous();
   }
 
-  // Where the stack of a layer's experts has room for each expert kept; those merged in place share theirs.
-  std::vector<std::int64_t> stack_places(int layer) const {
-    const std::vector<int>& storage = model_.config.layers[layer].expert_storage;
-    std::vector<std::int64_t> places;
-    std::int64_t stored = 0;
-    for (std::size_t expert = 0; expert < kept_[layer].size(); ++expert) places.push_back(storage.empty() || storage[expert] == static_cast<int>(expert) ? stored++ : -1);
-    for (std::size_t expert = 0; expert < places.size(); ++expert) {
-      if (places[expert] < 0) places[expert] = places[storage[expert]];
+  // How a layer's experts lie in one stack; those merged in place share a place.
+  struct StackLayout {
+    std::vector<std::int64_t> places;  // of each expert kept
+    std::int64_t stored = 0, width = 0, hidden = 0;
+
+    // Undefined where each has its own, in order.
+    at::Tensor shared_places(at::Device device) const { return stored < std::ssize(places) ? at::tensor(places, at::kLong).to(device) : at::Tensor(); }
+  };
+
+  // Of the layer that `spec`, a matrix of one of its experts, belongs to.
+  const StackLayout& stack_layout(const TensorSpec& spec) {
+    if (stack_layout_.first == spec.layer) return stack_layout_.second;
+    const bool is_down = spec.role == Role::kExpertDown;
+    StackLayout layout{.places = {}, .stored = 0, .width = spec.shape[is_down ? 1 : 0], .hidden = spec.shape[is_down ? 0 : 1]};
+    const std::vector<int>& storage = model_.config.layers[spec.layer].expert_storage;
+    for (std::size_t expert = 0; expert < kept_[spec.layer].size(); ++expert)
+      layout.places.push_back(storage.empty() || storage[expert] == static_cast<int>(expert) ? layout.stored++ : -1);
+    for (std::size_t expert = 0; expert < layout.places.size(); ++expert) {
+      if (layout.places[expert] < 0) layout.places[expert] = layout.places[storage[expert]];
     }
-    return places;
+    stack_layout_ = {spec.layer, std::move(layout)};
+    return stack_layout_.second;
   }
 
   ExpertStack& stack_of(const TensorSpec& spec) {
     std::optional<ExpertStack>& stack = model_.layers[spec.layer].moe->stack;
     if (stack) return *stack;
-    const bool is_down = spec.role == Role::kExpertDown;
-    const std::int64_t width = spec.shape[is_down ? 1 : 0], hidden = spec.shape[is_down ? 0 : 1];
-    const std::vector<std::int64_t> places = stack_places(spec.layer);
-    const std::int64_t stored = *std::max_element(places.begin(), places.end()) + 1;
+    const StackLayout& layout = stack_layout(spec);
     const at::TensorOptions options = at::TensorOptions(options_.device).dtype(options_.dtype);
-    stack = ExpertStack{.gate_up = at::empty({stored, 2 * width, hidden}, options), .down = at::empty({stored, hidden, width}, options), .place = {}};
-    if (stored < std::ssize(places)) stack->place = at::tensor(places, at::kLong).to(options_.device);
+    stack = ExpertStack{.gate_up = at::empty({layout.stored, 2 * layout.width, layout.hidden}, options),
+                        .down = at::empty({layout.stored, layout.hidden, layout.width}, options),
+                        .place = layout.shared_places(options_.device)};
     return *stack;
   }
 
   // Packs one matrix; a layer's bitmaps are whole when the last of its matrices has come.
   void pack(const TensorSpec& spec, const at::Tensor& stored) {
-    const bool is_down = spec.role == Role::kExpertDown;
-    const std::int64_t width = spec.shape[is_down ? 1 : 0], hidden = spec.shape[is_down ? 0 : 1];
-    if (width % 8 != 0 || hidden % 8 != 0)
+    const StackLayout& layout = stack_layout(spec);
+    if (layout.width % 8 != 0 || layout.hidden % 8 != 0)
       throw unsupported_error("experts as bitmaps: {} is {} x {}, and both must be multiples of 8; load the experts dense", spec.name, spec.shape[0], spec.shape[1]);
-    const std::vector<std::int64_t> places = stack_places(spec.layer);
-    const std::int64_t distinct = *std::max_element(places.begin(), places.end()) + 1;
-    if (packers_.layer != spec.layer) packers_ = {spec.layer, BitmapPacker(distinct, 2 * width, hidden), BitmapPacker(distinct, hidden, width)};
+    if (packers_.layer != spec.layer) {
+      packers_ = {spec.layer, BitmapPacker(layout.stored, 2 * layout.width, layout.hidden), BitmapPacker(layout.stored, layout.hidden, layout.width)};
+    }
     const at::Tensor dense = own_as(stored, options_.dtype);
-    BitmapPacker& packer = is_down ? *packers_.down : *packers_.gate_up;
-    packer.add(places[place_of(spec)], spec.role == Role::kExpertUp ? width : 0, dense);
+    BitmapPacker& packer = spec.role == Role::kExpertDown ? *packers_.down : *packers_.gate_up;
+    packer.add(layout.places[place_of(spec)], spec.role == Role::kExpertUp ? layout.width : 0, dense);
     if (!packers_.gate_up->is_complete() || !packers_.down->is_complete()) return;
     ExpertStack& stack = model_.layers[spec.layer].moe->stack.emplace();
     stack.packed_gate_up = packers_.gate_up->finish();
     stack.packed_down = packers_.down->finish();
-    if (distinct < std::ssize(places)) stack.place = at::tensor(places, at::kLong).to(options_.device);
+    stack.place = layout.shared_places(options_.device);
     packers_ = {};
   }
 
@@ -155,7 +164,8 @@ class Loader {
       return {};
     }
     ExpertStack& stack = stack_of(spec);
-    const std::int64_t place = stack_places(spec.layer)[place_of(spec)], width = stack.down.size(2);
+    const StackLayout& layout = stack_layout(spec);
+    const std::int64_t place = layout.places[place_of(spec)], width = layout.width;
     at::Tensor slice = spec.role == Role::kExpertDown ? stack.down[place] : stack.gate_up[place].narrow(0, spec.role == Role::kExpertGate ? 0 : width, width);
     slice.copy_(stored);
     return slice;
@@ -217,6 +227,7 @@ class Loader {
     int layer = -1;
     std::optional<BitmapPacker> gate_up, down;
   } packers_;  // of the layer that is being read
+  std::pair<int, StackLayout> stack_layout_{-1, {}};  // the same, or another's that was asked for last
 };
 
 }  // namespace

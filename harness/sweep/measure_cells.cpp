@@ -94,7 +94,7 @@ class CellsMeasurer {
 
   void close(Opened& cell, TrialEnd end) {
     cell.is_closed = true;
-    end.seconds["total"] = std::chrono::duration<double>(Clock::now() - began_).count();
+    end.seconds["total"] = seconds_since(began_);
     run_.close(*cell.cell, cell.trial, std::move(end));
     for (const Opened& next : open_) {
       if (next.is_closed) continue;

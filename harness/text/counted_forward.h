@@ -2,6 +2,7 @@
 #include <chrono>
 #include <vector>
 
+#include "harness/core/clock.h"
 #include "harness/engine/forward.h"
 #include "harness/text/language_model.h"
 
@@ -14,7 +15,7 @@ at::Tensor forward_counted(const Model& model, const PackedBatch& batch, const s
 class Stopwatch {
  public:
   explicit Stopwatch(double& seconds) : seconds_(seconds) {}
-  ~Stopwatch() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  ~Stopwatch() { seconds_ += seconds_since(start_); }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
 

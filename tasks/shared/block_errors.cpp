@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "harness/core/error.h"
 #include "harness/core/python_random.h"
+#include "harness/core/statistics.h"
 
 namespace winnow {
 namespace {
 
-constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
 // Quantiles of a sample in which the i-th of the sorted values stands `copies` times, in one pass for all probabilities.
 class QuantilePass {

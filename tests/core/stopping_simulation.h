@@ -19,6 +19,23 @@ struct Simulation {
   double coverage = 0, mean_share = 0, largest_share = 0;  // shares of the examples that were asked
 };
 
+// What the rule judged when it stopped, over `differences` of all examples, and after how many of them.
+struct Stopped {
+  UntilJudgement judgement;
+  std::size_t asked = 0;
+};
+inline Stopped judge_until_stopped(const UntilRule& rule, const std::vector<double>& differences) {
+  Stopped result;
+  std::vector<double> seen;
+  for (const std::size_t look : rule.looks()) {
+    while (seen.size() < look) seen.push_back(differences[rule.order()[seen.size()]]);
+    result.judgement = rule.judge(seen);
+    if (result.judgement.stops) break;
+  }
+  result.asked = seen.size();
+  return result;
+}
+
 inline Simulation simulate(UntilSettings settings, const SimulatedTask& task, int runs) {
   Simulation result;
   constexpr int kRunsOfAnOrder = 50;
@@ -40,15 +57,8 @@ inline Simulation simulate(UntilSettings settings, const SimulatedTask& task, in
       settings.seed = static_cast<std::uint64_t>(run);
       drawn.emplace(settings, strata);
     }
-    const UntilRule& rule = *drawn;
-    std::vector<double> seen;
-    UntilJudgement judgement;
-    for (const std::size_t look : rule.looks()) {
-      while (seen.size() < look) seen.push_back(differences[rule.order()[seen.size()]]);
-      judgement = rule.judge(seen);
-      if (judgement.stops) break;
-    }
-    const double share = static_cast<double>(seen.size()) / static_cast<double>(task.examples);
+    const auto& [judgement, asked] = judge_until_stopped(*drawn, differences);
+    const double share = static_cast<double>(asked) / static_cast<double>(task.examples);
     result.coverage += (judgement.interval.low <= truth + 1e-12 && judgement.interval.high >= truth - 1e-12) / static_cast<double>(runs);
     result.mean_share += share / runs;
     result.largest_share = std::max(result.largest_share, share);

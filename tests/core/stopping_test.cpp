@@ -134,14 +134,8 @@ TEST(Until, TwoPointsOfMmluNeedAtMost15PercentOfItsQuestions) {
     int held = 0;
     for (std::uint64_t seed = 0; seed < static_cast<std::uint64_t>(orders); ++seed) {
       const UntilRule rule({.difference = 0.02, .seed = seed}, strata);
-      std::vector<double> seen;
-      UntilJudgement judgement;
-      for (const std::size_t look : rule.looks()) {
-        while (seen.size() < look) seen.push_back(differences[rule.order()[seen.size()]]);
-        judgement = rule.judge(seen);
-        if (judgement.stops) break;
-      }
-      EXPECT_LE(seen.size(), 14042 * 15 / 100u) << wanted;
+      const auto& [judgement, asked] = test::judge_until_stopped(rule, differences);
+      EXPECT_LE(asked, 14042 * 15 / 100u) << wanted;
       EXPECT_LE(judgement.interval.high - judgement.interval.low, 0.04);
       held += judgement.interval.low <= truth && truth <= judgement.interval.high;
     }

@@ -82,4 +82,17 @@ class MemoryLog : public TrialLog {
   std::string busy_key = {};  // begin answers that another process has it
 };
 
+// A sweep with all it runs on.
+template <class Opener = FakeOpener>
+struct SweepBench {
+  explicit SweepBench(const std::string& text = letters_sweep()) : sweep(parse_sweep(text, "s.json", "/sweeps", fake_pruners())) {}
+  SweepOutcome run() { return run_sweep(sweep, expand(sweep, opener, datasets), opener, datasets, log, controls); }
+
+  Sweep sweep;
+  Opener opener;
+  FakeDatasets datasets;
+  MemoryLog log;
+  RunControls controls;
+};
+
 }  // namespace winnow::test

@@ -79,16 +79,8 @@ class MeasuringOpener : public test::FakeOpener {
   std::string cannot_plan;
 };
 
-struct Bench {
-  explicit Bench(const std::string& tasks = R"([{"task": "tally"}, {"task": "letters"}])")
-      : sweep(parse_sweep(letters_sweep(tasks), "s.json", "/sweeps", test::fake_pruners())) {}
-  SweepOutcome run() { return run_sweep(sweep, expand(sweep, opener, datasets), opener, datasets, log, controls); }
-
-  Sweep sweep;
-  MeasuringOpener opener;
-  test::FakeDatasets datasets;
-  test::MemoryLog log;
-  RunControls controls;
+struct Bench : test::SweepBench<MeasuringOpener> {
+  explicit Bench(const std::string& tasks = R"([{"task": "tally"}, {"task": "letters"}])") : SweepBench(letters_sweep(tasks)) {}
 };
 
 TEST(MeasureCells, VariantsOfAModelAreMeasuredTogetherAfterItsOtherTasks) {

@@ -8,16 +8,7 @@ namespace {
 
 using test::letters_sweep;
 
-struct Bench {
-  explicit Bench(const std::string& text = letters_sweep()) : sweep(parse_sweep(text, "s.json", "/sweeps", test::fake_pruners())) {}
-  SweepOutcome run() { return run_sweep(sweep, expand(sweep, opener, datasets), opener, datasets, log, controls); }
-
-  Sweep sweep;
-  test::FakeOpener opener;
-  test::FakeDatasets datasets;
-  test::MemoryLog log;
-  RunControls controls;
-};
+using Bench = test::SweepBench<>;
 
 double metric(const TrialEnd& end, const std::string& name) {
   for (const Metric& metric : end.metrics) {

@@ -25,10 +25,10 @@ end() { say '{"kind":3,"cell":'$1',"status":'$2',"reason":"'"$3"'","seconds":1}'
 run_all() { i=0; while [ $i -lt $cells ]; do begin $i; end $i 1; i=$((i+1)); done; say '{"kind":4,"cell":0}'; }
 )";
 
-struct Bench {
+struct Bench : test::SweepBench<> {
   explicit Bench(const std::string& script,
                  const std::string& tasks = R"([{"task": "letters"}, {"task": "letters", "limit": 3}, {"task": "letters", "limit": 4}])")
-      : sweep(parse_sweep(test::letters_sweep(tasks), "s.json", "/sweeps", test::fake_pruners())), cells(expand(sweep, opener, datasets)) {
+      : SweepBench(test::letters_sweep(tasks)), cells(expand(sweep, opener, datasets)) {
     setup.command = {"/bin/sh", "-c", kWords + script};
     setup.seats = {{}};
     setup.token_budget = 512;
@@ -41,12 +41,7 @@ struct Bench {
   }
   SweepOutcome run() { return run_workers(cells, log, controls, setup); }
 
-  Sweep sweep;
-  test::FakeOpener opener;
-  test::FakeDatasets datasets;
   std::vector<Cell> cells;
-  test::MemoryLog log;
-  RunControls controls;
   WorkersSetup setup;
   std::vector<Assignment> assignments;
   std::vector<std::pair<std::string, TrialEnd>> ends;

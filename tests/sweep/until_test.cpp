@@ -11,16 +11,10 @@ namespace {
 using test::letters_sweep;
 using testing::HasSubstr;
 
-struct UntilBench {
-  explicit UntilBench(const std::string& text) : sweep(parse_sweep(text, "s.json", "/sweeps", test::fake_pruners())), cells(expand(sweep, opener, datasets)) {}
-  SweepOutcome run() { return run_sweep(sweep, cells, opener, datasets, log, controls); }
+struct UntilBench : test::SweepBench<> {
+  explicit UntilBench(const std::string& text) : SweepBench(text), cells(expand(sweep, opener, datasets)) {}
 
-  Sweep sweep;
-  test::FakeOpener opener;
-  test::FakeDatasets datasets;
   std::vector<Cell> cells;
-  test::MemoryLog log;
-  RunControls controls;
 };
 
 constexpr const char* kUntil = R"([{"task": "letters", "limit": 3000, "until": {"difference": 0.08, "minimum": 50}}])";

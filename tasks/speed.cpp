@@ -59,7 +59,7 @@ struct Rounds {
   std::vector<double> prefill_seconds, decode_seconds;
 };
 
-// Prefill and decode tokens per second, variants in turn: A B C A B C …
+// Prefill and decode tokens per second in rounds: batch size 1 with A B C, batch size 8 with A B C …, and again.
 class Speed : public Measurement {
  public:
   explicit Speed(const Params& params)
@@ -113,10 +113,10 @@ class Speed : public Measurement {
     std::map<Key, Rounds> rounds;
     std::vector<TokenSequences> prompts;
     for (const std::size_t size : batch_sizes_) prompts.push_back(random_prompts(size, static_cast<std::size_t>(context_), inputs.model.vocabulary(), seed_));
-    const std::size_t turns = batch_sizes_.size() * in_turn.size();
+    const std::size_t steps = batch_sizes_.size() * in_turn.size() * static_cast<std::size_t>(repeats_ + 1);
     std::size_t done = 0;
     const auto warm_up = [&](std::size_t b, VariantNumber variant) {
-      inputs.on_step(done, turns * static_cast<std::size_t>(repeats_ + 1));
+      inputs.on_step(done, steps);
       TimedModel& model = shelf.at(variant);
       Rounds& own = rounds[{b, variant}];
       const bool is_first = own.counted.steps == 0;
@@ -125,28 +125,26 @@ class Speed : public Measurement {
       if (is_first) ++done;
     };
     const auto time = [&](std::size_t b, VariantNumber variant) {
-      inputs.on_step(done++, turns * static_cast<std::size_t>(repeats_ + 1));
+      inputs.on_step(done++, steps);
       const BatchRun run = shelf.at(variant).run(prompts[b], new_tokens_, TimedModel::Counting::kOff);
       Rounds& own = rounds[{b, variant}];
       WINNOW_CHECK(run.prefill_tokens == own.counted.prefill_tokens && run.decode_tokens == own.counted.decode_tokens);
       own.prefill_seconds.push_back(run.prefill_seconds);
       own.decode_seconds.push_back(run.decode_seconds);
     };
+    // A round times everything once, so that what a speed varies over is the whole run; neighbours share the machine's state and are compared.
+    std::vector<Key> turns;
+    for (std::size_t b = 0; b < batch_sizes_.size(); ++b) {
+      for (const VariantNumber variant : in_turn) turns.emplace_back(b, variant);
+    }
+    if (!shelf.holds_all()) std::ranges::stable_sort(turns, {}, &Key::second);  // a variant that is read anew is read once a round
     if (shelf.holds_all()) {
-      for (std::size_t b = 0; b < batch_sizes_.size(); ++b) {
-        for (const VariantNumber variant : in_turn) warm_up(b, variant);
-        for (int repeat = 0; repeat < repeats_; ++repeat) {
-          for (const VariantNumber variant : in_turn) time(b, variant);
-        }
-      }
-      return rounds;
+      for (const auto& [b, variant] : turns) warm_up(b, variant);
     }
     for (int repeat = 0; repeat < repeats_; ++repeat) {
-      for (const VariantNumber variant : in_turn) {
-        for (std::size_t b = 0; b < batch_sizes_.size(); ++b) {
-          if (repeat == 0 || shelf.is_guest(variant)) warm_up(b, variant);
-          time(b, variant);
-        }
+      for (const auto& [b, variant] : turns) {
+        if (rounds[{b, variant}].counted.steps == 0 || shelf.is_guest(variant)) warm_up(b, variant);
+        time(b, variant);
       }
     }
     return rounds;

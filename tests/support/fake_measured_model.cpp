@@ -12,6 +12,7 @@ class FakeTimedModel : public TimedModel {
   FakeTimedModel(FakeMeasuredModel& model, VariantNumber variant) : model_(model), variant_(variant) {}
   BatchRun run(const TokenSequences& prompts, int new_tokens, Counting counting) override {
     model_.ran.push_back(variant_);
+    model_.batch_sizes.push_back(prompts.size());
     const FakeMeasuredModel::Variant& own = model_.variants.at(variant_);
     BatchRun run{.decode_tokens = std::ssize(prompts) * new_tokens, .steps = new_tokens};
     for (const auto& prompt : prompts) run.prefill_tokens += std::ssize(prompt);

@@ -26,6 +26,7 @@ class FakeMeasuredModel : public MeasuredModel {
   std::int64_t available = 1000, positions = 4096;
   bool has_tokenizer = true;
   std::vector<VariantNumber> opened, ran;  // in order
+  std::vector<std::size_t> batch_sizes;    // of what ran
   std::size_t windows_compared = 0;
 
   ModelSize size(VariantNumber variant) override { return variants.at(variant).size; }

@@ -7,6 +7,7 @@
 namespace winnow::test {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -62,6 +63,12 @@ TEST(Speed, TakesVariantsInTurn) {
   EXPECT_EQ(model.opened, (std::vector<VariantNumber>{0, 1}));
   EXPECT_THAT(all.measured.at(0).note,
               HasSubstr("in turn variant-0, variant-1, 5 rounds after 1 of warm-up, all held in memory; 10 tokens of context, 6 new ones, threads 2"));
+}
+
+TEST(Speed, TimesEveryBatchSizeInEveryRound) {
+  FakeMeasuredModel model = two_variants();
+  speed(model, {{"batch_sizes", {4, 2}}, {"repeats", 5}});
+  EXPECT_THAT(model.batch_sizes, ElementsAre(4, 4, 2, 2, 4, 4, 2, 2, 4, 4, 2, 2, 4, 4, 2, 2, 4, 4, 2, 2, 4, 4, 2, 2));
 }
 
 TEST(Speed, TimesTheDenseModelBesideWhereItIsNotAmongThem) {

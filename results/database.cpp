@@ -248,7 +248,7 @@ SQLite::Database open_to_read(const fs::path& file, const SchemaHistory& history
 
 SchemaHistory schema_history() {
   // Version 0: stores that were made before the schema had a number.
-  static const std::array<Migration, 2> kMigrations{{{0, kSchemaSql}, {1, kSchemaSql}}};
+  static const std::array<Migration, 3> kMigrations{{{0, kSchemaSql}, {1, kSchemaSql}, {2, kSchemaSql}}};
   return {kSchemaVersion, kMigrations, 1};
 }
 

@@ -9,7 +9,7 @@
 namespace winnow {
 
 inline constexpr std::uint32_t kApplicationId = 0x574E4E57;  // "WNNW" in the header of every store
-inline constexpr int kSchemaVersion = 2;                     // user_version of the stores this Winnow writes
+inline constexpr int kSchemaVersion = 3;                     // user_version of the stores this Winnow writes
 
 // Statements that bring a store of version `from` to `from` + 1.
 struct Migration {

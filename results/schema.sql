@@ -1,4 +1,5 @@
--- The store of Winnow, version 2. Every statement may be run again: this text also brings stores of versions 0 (unnumbered) and 1 (without grids) up to 2.
+-- The store of Winnow, version 3. Every statement may be run again: this text also brings stores of versions 0 (unnumbered), 1 (without grids) and 2 (without
+-- digests of trials) up to 3.
 -- JSON stands only in columns ending in _json; times are ISO 8601 in UTC; truth values are 0 and 1. results/README.md has example questions.
 
 CREATE TABLE IF NOT EXISTS sweeps(
@@ -105,6 +106,12 @@ CREATE TABLE IF NOT EXISTS answers(
   greedy_json TEXT NOT NULL,
   values_json TEXT NOT NULL,
   UNIQUE(trial_id, example_id, filter)
+) STRICT;
+
+-- Of a trial as it ended, over all it tells; trials that older versions wrote have none.
+CREATE TABLE IF NOT EXISTS trial_digests(
+  trial_id INTEGER PRIMARY KEY REFERENCES trials(id),
+  sha256 TEXT NOT NULL
 ) STRICT;
 
 -- What a sweep stood for each time its cells had changed, in running order.
@@ -238,6 +245,9 @@ INSERT OR REPLACE INTO metadata(table_name, column_name, description) VALUES
 ('answers', 'log_likelihoods_json', 'Natural log-likelihoods, one per continuation'),
 ('answers', 'greedy_json', 'Whether each continuation is what greedy decoding gives'),
 ('answers', 'values_json', 'Grades: what the metrics are means or sums of'),
+('trial_digests', '', 'What winnow verify holds the trials against'),
+('trial_digests', 'trial_id', 'The trial, ended'),
+('trial_digests', 'sha256', 'SHA-256 over its cell, status, times, metrics and answers'),
 ('latest', '', 'Newest good trial of each cell'),
 ('leaderboard', '', 'Headline metric of the newest good trial of each cell'),
 ('failures', '', 'Cells without a good trial, with the reason'),

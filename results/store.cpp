@@ -14,6 +14,7 @@
 #include "results/database.h"
 #include "results/store_impl.h"
 #include "results/stored_values.h"
+#include "results/trial_digest.h"
 
 namespace winnow {
 namespace {
@@ -101,6 +102,7 @@ void take_over_answers(SQLite::Database& database, const std::string& key, std::
   move.bind(1, trial_id);
   move.bind(2, failed->id);
   if (move.exec() == 0) return;
+  save_trial_sha256(database, failed->id);
   trial.seconds = number_map_from_json(failed->seconds_json);
   trial.answered = find_answered(database, trial_id);
 }
@@ -276,6 +278,7 @@ void Store::finish(std::int64_t trial_id, const TrialEnd& end) {
     close.bind(3, utc_now());
     close.bind(4, trial_id);
     close.exec();
+    save_trial_sha256(database, trial_id);
   });
   impl_->open_trials.erase(trial_id);
   impl_->claims->release(trial_id);

@@ -72,6 +72,18 @@ class Store : public TrialLog {
   // Examples (leaf, document) whose document hash begins so.
   std::vector<std::pair<std::string, std::int64_t>> documents(const std::string& hash_prefix);
 
+  // Whether the store still tells what its trials ended with: the file's pages, the digest of every text and trial, and every metric of `ok` trials computed
+  // again from their answers. What somebody changed who computes the digests anew is not found.
+  // `recompute` gives a task's metrics from the cell's identity and answers; what it throws is a reason why it cannot.
+  using Recompute = std::function<std::vector<Metric>(const std::string& task, const Json& identity, std::vector<ScoredAnswer> answers)>;
+  struct Verified {
+    std::size_t trials = 0, recomputed = 0;
+    std::size_t unfinished = 0, without_digest = 0;  // running or cut off; of an older Winnow
+    std::vector<std::string> not_recomputed;         // a sentence each, with the reason
+    std::vector<std::string> faults;                 // a sentence each
+  };
+  Verified verify(const Recompute& recompute);
+
   const std::filesystem::path& file() const;
 
  private:

@@ -19,6 +19,8 @@ namespace winnow {
 // Whether a transaction is on the disk when it returns. kSoon: with the next kNow at the latest; only a power cut could lose it, never a kill.
 enum class Durability { kNow, kSoon };
 
+std::vector<ScoredAnswer> scored_answers(SQLite::Database& database, std::int64_t trial_id);  // as Store::answers
+
 enum class Claimed { kNothing, kOurs, kElsewhere };  // kNothing: the cell is finished
 
 struct Store::Impl {

@@ -65,7 +65,7 @@ class Joiner {
   // Rows of a trial: the columns of `mapped` (by index) are ids of rows there.
   void copy_of_trial(const std::string& table, const std::string& columns, int count, std::int64_t trial_id, const std::map<int, const RowIds*>& mapped) {
     const auto insert = insertion(table, columns, count, "");
-    SQLite::Statement rows(from_, "SELECT " + columns + " FROM " + table + " WHERE trial_id = ? ORDER BY id");
+    SQLite::Statement rows(from_, "SELECT " + columns + " FROM " + table + " WHERE trial_id = ? ORDER BY rowid");
     rows.bind(1, trial_id);
     while (rows.executeStep()) insert_row(*insert, rows, count, mapped);
   }
@@ -172,6 +172,7 @@ class TrialJoin {
                            "trial_id, example_id, arguments_id, filter, prompt_sha256, reply, reply_bytes, raw_reply, raw_reply_bytes, log_likelihoods_json, "
                            "greedy_json, values_json",
                            12, trial.id, {{0, &ids}, {1, &examples}, {2, &arguments}});
+      if (from_.tableExists("trial_digests")) joiner.copy_of_trial("trial_digests", "trial_id, sha256", 2, trial.id, {{0, &ids}});
       if (before) compare(trial, *before);
       ++joined_.added;
     }

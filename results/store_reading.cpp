@@ -162,18 +162,20 @@ std::vector<Cell> Store::frozen_cells(const std::string& sweep_name) {
   });
 }
 
+std::vector<ScoredAnswer> scored_answers(SQLite::Database& database, std::int64_t trial_id) {
+  SQLite::Statement find(database,
+                         "SELECT examples.task, examples.doc_id, answers.filter, answers.values_json FROM answers JOIN examples ON examples.id = answers.example_id "
+                         "WHERE answers.trial_id = ? ORDER BY examples.task, examples.doc_id, answers.id");
+  find.bind(1, trial_id);
+  std::vector<ScoredAnswer> answers;
+  while (find.executeStep()) {
+    answers.push_back({find.getColumn(0).getString(), find.getColumn(1).getInt64(), find.getColumn(2).getString(), number_map_from_json(find.getColumn(3).getString())});
+  }
+  return answers;
+}
+
 std::vector<ScoredAnswer> Store::answers(std::int64_t trial_id) {
-  return impl_->read([&](SQLite::Database& database) {
-    SQLite::Statement find(database,
-                           "SELECT examples.task, examples.doc_id, answers.filter, answers.values_json FROM answers JOIN examples ON examples.id = answers.example_id "
-                           "WHERE answers.trial_id = ? ORDER BY examples.task, examples.doc_id, answers.id");
-    find.bind(1, trial_id);
-    std::vector<ScoredAnswer> answers;
-    while (find.executeStep()) {
-      answers.push_back({find.getColumn(0).getString(), find.getColumn(1).getInt64(), find.getColumn(2).getString(), number_map_from_json(find.getColumn(3).getString())});
-    }
-    return answers;
-  });
+  return impl_->read([&](SQLite::Database& database) { return scored_answers(database, trial_id); });
 }
 
 std::vector<ScoredAnswer> Store::answers_of_cell(const std::string& key) {

@@ -29,6 +29,7 @@ void add_report_command(CLI::App& program, Invocation& invocation);
 void add_compare_command(CLI::App& program, Invocation& invocation);
 void add_gate_command(CLI::App& program, Invocation& invocation);
 void add_show_command(CLI::App& program, Invocation& invocation);
+void add_verify_command(CLI::App& program, Invocation& invocation);
 
 void add_demo_command(CLI::App& program, Invocation& invocation);
 void add_demo_train_command(CLI::App& demo, Invocation& invocation);  // a verb of `winnow demo`

@@ -89,6 +89,7 @@ int run(int argc, char** argv) {
   add_worker_command(program, invocation);
   add_gate_command(program, invocation);
   add_show_command(program, invocation);
+  add_verify_command(program, invocation);
   add_list_command(program, invocation);
   add_inspect_command(program, invocation);
   add_plan_command(program, invocation);

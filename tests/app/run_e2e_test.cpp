@@ -1,3 +1,4 @@
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
 
 #include <algorithm>
@@ -50,6 +51,22 @@ TEST(Run, PrintsTheLeaderboardAndAgainDoesNothingAndOneMoreTaskRunsJustThat) {
   EXPECT_EQ(more.exit_code, 0);
   EXPECT_THAT(more.errors, HasSubstr("winnow: 2 of 10 cells ran, 8 were done before"));
   EXPECT_THAT(more.output, HasSubstr("| gsm8k limit=2 max_new_tokens=4 shots=0 ("));
+}
+
+TEST(Verify, ComputesMetricsAgainAndFindsAnEdit) {
+  const SampleSweep sweep(R"([{"task": "gsm8k", "shots": 0, "limit": 2, "max_new_tokens": 4}, {"task": "mmlu", "subjects": ["astronomy"], "shots": 0},
+  {"task": "perplexity", "dataset": "wikitext2", "window": 64, "bos": "none"}, {"task": "footprint"}])");
+  const ProgramResult ran = sweep.run();
+  ASSERT_EQ(ran.exit_code, 0) << ran.errors;
+  const std::string store = sweep.store().string();
+  const ProgramResult whole = test::run_winnow({"verify", store});
+  EXPECT_EQ(whole.exit_code, 0);
+  EXPECT_EQ(whole.output, store + ": trials 8, metrics computed again of 6, all as they ended\n");
+  SQLite::Database(store, SQLite::OPEN_READWRITE).exec("UPDATE answers SET values_json = json_set(values_json, '$.acc', 0.5) WHERE id = (SELECT max(answers.id) FROM answers JOIN examples "
+                                                      "ON examples.id = example_id WHERE task LIKE 'mmlu%')");
+  const ProgramResult edited = test::run_winnow({"verify", store});
+  EXPECT_EQ(edited.exit_code, 1);
+  EXPECT_THAT(edited.output, HasSubstr("(tiny · random-6 · mmlu): acc is "));
 }
 
 TEST(Report, WritesEveryFormat) {

@@ -108,7 +108,7 @@ TEST_F(DatabaseTest, EveryColumnIsDescribed) {
 TEST_F(DatabaseTest, ANewerSchemaIsRefused) {
   make_store();
   execute("PRAGMA user_version = 7");
-  expect_refused(HasSubstr("its schema has version 7, this Winnow knows versions up to 2"));
+  expect_refused(HasSubstr("its schema has version 7, this Winnow knows versions up to 3"));
 }
 
 TEST_F(DatabaseTest, OtherFilesAreRefused) {
@@ -254,7 +254,7 @@ TEST_F(DatabaseTest, AnOlderStoreIsBroughtUpToDateAndACopyKept) {
   const std::string old_rows = "SELECT count(*) FROM answers";
   const std::array<Migration, 2> migrations{{{0, "CREATE TABLE middle(x); INSERT INTO middle SELECT x + 1 FROM old_answers; DROP TABLE old_answers"},
                                              {1, "CREATE TABLE newest(x); INSERT INTO newest SELECT x + 1 FROM middle"}}};
-  EXPECT_ERROR_HAS(open_database(file_, Access::kRead), kInput, "its schema has version 0, this Winnow reads version 2; `winnow run`");
+  EXPECT_ERROR_HAS(open_database(file_, Access::kRead), kInput, "its schema has version 0, this Winnow reads version 3; `winnow run`");
   SQLite::Database database = open_database(file_, Access::kWrite, {2, migrations});
   EXPECT_EQ(database.execAndGet("PRAGMA user_version").getInt(), 2);
   EXPECT_EQ(database.execAndGet("SELECT x FROM newest").getInt(), 9);

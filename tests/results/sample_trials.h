@@ -21,7 +21,8 @@ inline Cell make_cell(const std::string& model, const std::string& variant, cons
 inline RecordedAnswer make_answer(std::int64_t doc_id, const std::string& leaf = "gsm8k") {
   RecordedAnswer answer;
   const std::string number = std::to_string(doc_id);
-  answer.example = {leaf, sha256_hex("data"), doc_id, "{\n  \"question\": \"What is " + number + "?\"\n}", sha256_hex("doc" + number), number, std::nullopt};
+  const std::string doc_json = "{\n  \"question\": \"What is " + number + "?\"\n}";
+  answer.example = {leaf, sha256_hex("data"), doc_id, doc_json, sha256_hex(doc_json), number, std::nullopt};
   answer.prompt = "Question: What is " + number + "?\nAnswer:";
   answer.arguments = {"Question:", "</s>"};
   answer.raw_reply = "It is " + number + ".\n#### " + number;

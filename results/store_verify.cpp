@@ -1,0 +1,137 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "harness/core/digest.h"
+#include "harness/core/statistics.h"
+#include "results/store_impl.h"
+#include "results/trial_digest.h"
+
+namespace winnow {
+namespace {
+
+constexpr std::size_t kMostFaultsOfAKind = 20;
+
+// A table whose rows carry the SHA-256 of one of their texts.
+struct DigestedText {
+  const char* what;
+  const char* question;  // name of the row, its digest, the text, and its exact bytes where they are not text
+};
+constexpr DigestedText kDigestedTexts[] = {
+    {"cell", "SELECT model || ' · ' || variant || ' · ' || task_label, key, identity_json, NULL FROM cells"},
+    {"sweep", "SELECT name, sweep_sha256, sweep_json, NULL FROM sweeps"},
+    {"environment", "SELECT id, sha256, environment_json, NULL FROM environment"},
+    {"plan", "SELECT substr(sha256, 1, 12), sha256, plan_json, NULL FROM plans"},
+    {"prompt", "SELECT substr(sha256, 1, 12), sha256, text, text_bytes FROM prompts"},
+    {"arguments", "SELECT id, sha256, arguments_json, NULL FROM arguments"},
+    {"document of", "SELECT task || ' ' || doc_id, doc_hash, doc_json, NULL FROM examples"},
+    {"target of", "SELECT task || ' ' || doc_id, target_hash, target, NULL FROM examples"}};
+
+// Bytes that are no text stand in the store with U+FFFD in their place, so that their digest cannot be taken again.
+bool holds_replacements(std::string_view text) { return text.find("\xEF\xBF\xBD") != std::string_view::npos; }
+
+bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
+std::string shown(const std::optional<double>& value) { return value && !std::isnan(*value) ? fmt::format("{}", *value) : "none"; }
+
+class Verifier {
+ public:
+  Verifier(SQLite::Database& database, const Store::Recompute& recompute) : database_(database), recompute_(recompute) {}
+
+  Store::Verified run(const std::function<std::vector<ScoredAnswer>(std::int64_t)>& answers_of) {
+    check_pages();
+    for (const DigestedText& text : kDigestedTexts) check_texts(text);
+    const bool has_digests = database_.tableExists("trial_digests");
+    SQLite::Statement trials(database_, std::string("SELECT trials.id, cells.model || ' · ' || cells.variant || ' · ' || cells.task_label, trials.status, cells.identity_json, cells.task, ") +
+                                            (has_digests ? "coalesce(trial_digests.sha256, '')" : "''") +
+                                            " FROM trials JOIN cells ON cells.key = trials.cell_key " +
+                                            (has_digests ? "LEFT JOIN trial_digests ON trial_digests.trial_id = trials.id " : "") + "ORDER BY trials.id");
+    while (trials.executeStep()) {
+      const std::int64_t id = trials.getColumn(0).getInt64();
+      const std::string name = fmt::format("trial {} ({})", id, trials.getColumn(1).getString()), status = trials.getColumn(2).getString();
+      if (status == "running") {
+        ++result_.unfinished;
+        continue;
+      }
+      ++result_.trials;
+      check_digest(id, name, trials.getColumn(5).getString());
+      if (status == "ok") check_metrics(id, name, trials.getColumn(4).getString(), trials.getColumn(3).getString(), answers_of);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void fault(std::string sentence) { result_.faults.push_back(std::move(sentence)); }
+
+  void check_pages() {
+    SQLite::Statement pages(database_, fmt::format("PRAGMA integrity_check({})", kMostFaultsOfAKind));
+    while (pages.executeStep()) {
+      if (pages.getColumn(0).getString() != "ok") fault("the file: " + pages.getColumn(0).getString());
+    }
+    SQLite::Statement rows(database_, "PRAGMA foreign_key_check");
+    for (std::size_t i = 0; i < kMostFaultsOfAKind && rows.executeStep(); ++i)
+      fault(fmt::format("{} row {}: it names a row of {} that is not there", rows.getColumn(0).getString(), rows.getColumn(1).getInt64(), rows.getColumn(2).getString()));
+  }
+
+  void check_texts(const DigestedText& kind) {
+    SQLite::Statement rows(database_, kind.question);
+    std::size_t faults = 0;
+    while (rows.executeStep() && faults < kMostFaultsOfAKind) {
+      const std::string text = rows.getColumn(rows.getColumn(3).isNull() ? 2 : 3).getString();
+      if (sha256_hex(text) == rows.getColumn(1).getString() || holds_replacements(text)) continue;
+      fault(fmt::format("{} {}: its text has not the digest {} that it is kept under", kind.what, rows.getColumn(0).getString(), rows.getColumn(1).getString()));
+      ++faults;
+    }
+  }
+
+  void check_digest(std::int64_t id, const std::string& name, const std::string& kept) {
+    if (kept.empty()) {
+      ++result_.without_digest;
+    } else if (trial_sha256(database_, id) != kept) {
+      fault(name + ": its metrics, answers or times are not those that it ended with");
+    }
+  }
+
+  void check_metrics(std::int64_t id, const std::string& name, const std::string& task, const std::string& identity, const auto& answers_of) {
+    std::vector<ScoredAnswer> answers = answers_of(id);
+    if (answers.empty()) return;  // a measurement
+    std::vector<Metric> recomputed;
+    try {
+      recomputed = recompute_(task, Json::parse(identity), std::move(answers));
+    } catch (const std::exception& failure) {
+      result_.not_recomputed.push_back(fmt::format("{}: {}", name, failure.what()));
+      return;
+    }
+    ++result_.recomputed;
+    SQLite::Statement find(database_, "SELECT value, stderr, n FROM metrics WHERE trial_id = ? AND leaf = ? AND name = ? AND filter = ?");
+    for (const Metric& metric : recomputed) {
+      find.reset();
+      find.bind(1, id);
+      find.bind(2, readable_text(metric.leaf));
+      find.bind(3, readable_text(metric.name));
+      find.bind(4, readable_text(metric.filter));
+      const std::string what = fmt::format("{}: {}{}{}", name, metric.leaf.empty() ? "" : metric.leaf + " ", metric.name, metric.filter == "none" ? "" : "," + metric.filter);
+      if (!find.executeStep()) {
+        fault(fmt::format("{} is not in the store, and its answers give {}", what, metric.value));
+        continue;
+      }
+      const auto number = [&](int column) { return find.getColumn(column).isNull() ? std::nullopt : std::optional(find.getColumn(column).getDouble()); };
+      const std::optional<double> value = number(0), error = number(1);
+      if (!same(value.value_or(kNoNumber), metric.value)) fault(fmt::format("{} is {} in the store, and its answers give {}", what, shown(value), metric.value));
+      if (!same(error.value_or(kNoNumber), metric.standard_error.value_or(kNoNumber)))
+        fault(fmt::format("{} has the standard error {} in the store, and its answers give {}", what, shown(error), shown(metric.standard_error)));
+    }
+  }
+
+  SQLite::Database& database_;
+  const Store::Recompute& recompute_;
+  Store::Verified result_;
+};
+
+}  // namespace
+
+Store::Verified Store::verify(const Recompute& recompute) {
+  return impl_->read([&](SQLite::Database& database) { return Verifier(database, recompute).run([&](std::int64_t id) { return scored_answers(database, id); }); });
+}
+
+}  // namespace winnow

@@ -26,12 +26,14 @@ std::optional<std::int64_t> find_id(SQLite::Statement& statement) {
 
 AnswerWriter::AnswerWriter(SQLite::Database& database)
     : find_example_(database, "SELECT id FROM examples WHERE task = ? AND doc_id = ? AND data_sha256 = ? AND doc_hash = ? AND target_hash = ?"),
-      insert_example_(database, "INSERT INTO examples(task, doc_id, data_sha256, doc_hash, target_hash, doc_json, target, gold) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+      insert_example_(database,
+                      "INSERT INTO examples(task, doc_id, data_sha256, doc_hash, target_hash, doc_json, target, gold) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
       insert_prompt_(database, "INSERT INTO prompts(sha256, text, text_bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),
       find_arguments_(database, "SELECT id FROM arguments WHERE sha256 = ?"),
       insert_arguments_(database, "INSERT INTO arguments(sha256, arguments_json) VALUES (?, ?)"),
-      insert_answer_(database, "INSERT INTO answers(trial_id, example_id, filter, prompt_sha256, arguments_id, reply, reply_bytes, raw_reply, raw_reply_bytes, "
-                               "log_likelihoods_json, greedy_json, values_json) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      insert_answer_(database,
+                     "INSERT INTO answers(trial_id, example_id, filter, prompt_sha256, arguments_id, reply, reply_bytes, raw_reply, raw_reply_bytes, "
+                     "log_likelihoods_json, greedy_json, values_json) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       database_(&database) {}
 
 std::int64_t AnswerWriter::save_example(const ExampleRecord& example) {

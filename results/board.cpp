@@ -21,7 +21,8 @@ std::set<std::string> whole_variants(const Leaderboard& board) {
 
 // Only where the comparison is of the trial that the board shows: a store may hold others under the same labels.
 bool is_of(const ScoreComparison& score, const Metric& headline) {
-  return score.metric.name == headline.name && score.metric.filter == headline.filter && std::abs(score.second - headline.value) <= 1e-9 * std::abs(headline.value);
+  return score.metric.name == headline.name && score.metric.filter == headline.filter &&
+         std::abs(score.second - headline.value) <= 1e-9 * std::abs(headline.value);
 }
 
 void add_difference(Leaderboard& board, const ScoreComparison& score) {

@@ -29,7 +29,8 @@ int set_lock(int descriptor, int command, short type, std::int64_t byte) {
 }
 
 bool is_still_named(int descriptor, const std::filesystem::path& file) {
-  struct stat ours {}, named {};
+  struct stat ours {
+  }, named{};
   return ::fstat(descriptor, &ours) == 0 && ::stat(file.c_str(), &named) == 0 && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
 }
 

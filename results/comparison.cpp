@@ -56,7 +56,8 @@ void compare_perplexities(ScoreComparison& result, const PairedOutcomes& outcome
   result.first = std::exp(sum_of(all.first) / weight);
   result.second = std::exp(sum_of(all.second) / weight);
   result.difference = {ratio.value, ratio.standard_error, {ratio.value - reach, ratio.value + reach}};
-  result.bootstrap = settings.replicates == 0 ? kNone : bootstrap_log_ratio(all.first, all.second, outcomes.weights, settings.replicates, settings.seed, settings.level);
+  result.bootstrap =
+      settings.replicates == 0 ? kNone : bootstrap_log_ratio(all.first, all.second, outcomes.weights, settings.replicates, settings.seed, settings.level);
   result.ratio = std::exp(ratio.value);
   result.ratio_interval = {std::exp(ratio.value - reach), std::exp(ratio.value + reach)};
   result.ratio_bootstrap = {std::exp(result.bootstrap.low), std::exp(result.bootstrap.high)};

@@ -45,12 +45,12 @@ void set_up_connection(SQLite::Database& database) {
 
 void refuse_foreign(const fs::path& file, std::uint32_t application_id, std::uint32_t version, const SchemaHistory& history) {
   if (application_id != kApplicationId) {
-    throw input_error("{}: an SQLite database, but not a Winnow store (application id {:#x}, expected {:#x}); name another file with --store", file.string(), application_id,
-                      kApplicationId);
+    throw input_error("{}: an SQLite database, but not a Winnow store (application id {:#x}, expected {:#x}); name another file with --store", file.string(),
+                      application_id, kApplicationId);
   }
   if (version > static_cast<std::uint32_t>(history.version)) {
-    throw input_error("{}: written by a newer Winnow: its schema has version {}, this Winnow knows versions up to {}; use the newer Winnow or another store", file.string(),
-                      version, history.version);
+    throw input_error("{}: written by a newer Winnow: its schema has version {}, this Winnow knows versions up to {}; use the newer Winnow or another store",
+                      file.string(), version, history.version);
   }
 }
 
@@ -96,7 +96,8 @@ void migrate(SQLite::Database& database, const fs::path& file, const SchemaHisto
     for (const Migration& candidate : history.migrations) {
       if (candidate.from == version) step = &candidate;
     }
-    if (step == nullptr) throw input_error("{}: its schema has version {}, older than any that this Winnow can bring up to version {}", file.string(), version, history.version);
+    if (step == nullptr)
+      throw input_error("{}: its schema has version {}, older than any that this Winnow can bring up to version {}", file.string(), version, history.version);
     database.exec(step->sql);
     set_version(database, version + 1);
   }
@@ -129,7 +130,8 @@ void refuse_lacking_columns(SQLite::Database& database, const fs::path& file) {
     const std::set<std::string> columns = columns_of(database, table);
     if (columns.empty()) continue;  // of an older store
     for (const std::string& column : known) {
-      if (!columns.contains(column)) throw input_error("{}: the store is damaged: its table '{}' has no column '{}'; restore it from a copy", file.string(), table, column);
+      if (!columns.contains(column))
+        throw input_error("{}: the store is damaged: its table '{}' has no column '{}'; restore it from a copy", file.string(), table, column);
     }
   }
 }
@@ -150,7 +152,9 @@ void use_write_ahead_log(SQLite::Database& database, const fs::path& file) {
   for (;;) {
     try {
       const std::string mode = database.execAndGet("PRAGMA journal_mode = WAL").getString();
-      if (mode != "wal") throw input_error("{}: the file system refuses SQLite's write-ahead log (journal mode '{}'); name a store on a local disk with --store", file.string(), mode);
+      if (mode != "wal")
+        throw input_error("{}: the file system refuses SQLite's write-ahead log (journal mode '{}'); name a store on a local disk with --store", file.string(),
+                          mode);
       break;
     } catch (const SQLite::Exception& error) {
       if (error.getErrorCode() != SQLITE_BUSY || std::chrono::steady_clock::now() > deadline) throw;
@@ -175,8 +179,10 @@ void try_shared_memory(const fs::path& file, const fs::path& folder) {
   if (memory != MAP_FAILED) ::munmap(memory, kBytes);
   ::close(probe);
   if (memory == MAP_FAILED) {
-    throw input_error("{}: the file system of folder {} has no memory that processes share, which SQLite's write-ahead log needs ({}); name a store on a local disk with --store",
-                      file.string(), folder.string(), std::strerror(reason));
+    throw input_error(
+        "{}: the file system of folder {} has no memory that processes share, which SQLite's write-ahead log needs ({}); name a store on a local disk with "
+        "--store",
+        file.string(), folder.string(), std::strerror(reason));
   }
 }
 
@@ -188,9 +194,11 @@ void check_place_to_write(const fs::path& file, const SchemaHistory& history) {
   if (found.exists && !found.is_empty && !found.has_journal) refuse_foreign(file, found.application_id, found.user_version, history);
   if (!fs::is_directory(folder)) throw input_error("{}: the store cannot be made: there is no folder {}", file.string(), folder.string());
   if (const auto name = network_file_system_of(folder)) {
-    throw input_error("{}: lies on {}, where SQLite's write-ahead log is not safe; name a store on a local disk with --store and copy it afterwards", file.string(), *name);
+    throw input_error("{}: lies on {}, where SQLite's write-ahead log is not safe; name a store on a local disk with --store and copy it afterwards",
+                      file.string(), *name);
   }
-  if (::access(folder.c_str(), W_OK | X_OK) != 0) throw input_error("{}: the store cannot be written: folder {}: {}", file.string(), folder.string(), std::strerror(errno));
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    throw input_error("{}: the store cannot be written: folder {}: {}", file.string(), folder.string(), std::strerror(errno));
   if (found.exists && ::access(file.c_str(), R_OK | W_OK) != 0) throw input_error("{}: the store cannot be written: {}", file.string(), std::strerror(errno));
   try_shared_memory(file, folder);
 }
@@ -202,7 +210,8 @@ SQLite::Database open_to_write(const fs::path& file, const SchemaHistory& histor
   SQLite::Database database(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, static_cast<int>(std::chrono::milliseconds(kBusyTimeout).count()));
   set_up_connection(database);
   if (is_blank(database)) make_schema_where_blank(database, history);
-  refuse_foreign(file, static_cast<std::uint32_t>(pragma_value(database, "PRAGMA application_id")), static_cast<std::uint32_t>(pragma_value(database, "PRAGMA user_version")), history);
+  refuse_foreign(file, static_cast<std::uint32_t>(pragma_value(database, "PRAGMA application_id")),
+                 static_cast<std::uint32_t>(pragma_value(database, "PRAGMA user_version")), history);
   migrate(database, file, history);
   refuse_incomplete(database, file);
   use_write_ahead_log(database, file);
@@ -224,7 +233,8 @@ SQLite::Database connect_to_read(const fs::path& file, const StoreFile& found) {
   const bool may_lock = ::access(folder.c_str(), W_OK | X_OK) == 0 && ::access(file.c_str(), W_OK) == 0 && !network_file_system_of(folder);
   const int one_thread = SQLite::OPEN_NOMUTEX;  // saves two locks for each column of a million rows
   if (!may_lock && !found.has_log) return SQLite::Database(immutable_uri(file), SQLite::OPEN_READONLY | SQLite::OPEN_URI | one_thread);
-  return SQLite::Database(file.string(), (may_lock ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY) | one_thread, static_cast<int>(std::chrono::milliseconds(kBusyTimeout).count()));
+  return SQLite::Database(file.string(), (may_lock ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY) | one_thread,
+                          static_cast<int>(std::chrono::milliseconds(kBusyTimeout).count()));
 }
 
 SQLite::Database open_to_read(const fs::path& file, const SchemaHistory& history) {
@@ -234,10 +244,11 @@ SQLite::Database open_to_read(const fs::path& file, const SchemaHistory& history
   if (!found.has_journal) refuse_foreign(file, found.application_id, found.user_version, history);
   SQLite::Database database = connect_to_read(file, found);
   set_up_connection(database);
-  refuse_foreign(file, static_cast<std::uint32_t>(pragma_value(database, "PRAGMA application_id")), static_cast<std::uint32_t>(pragma_value(database, "PRAGMA user_version")), history);
+  refuse_foreign(file, static_cast<std::uint32_t>(pragma_value(database, "PRAGMA application_id")),
+                 static_cast<std::uint32_t>(pragma_value(database, "PRAGMA user_version")), history);
   if (const int version = pragma_value(database, "PRAGMA user_version"); version < history.oldest_readable) {
-    throw input_error("{}: its schema has version {}, this Winnow reads version {}; `winnow run` with this store brings it up to date and keeps a copy", file.string(), version,
-                      history.version);
+    throw input_error("{}: its schema has version {}, this Winnow reads version {}; `winnow run` with this store brings it up to date and keeps a copy",
+                      file.string(), version, history.version);
   }
   refuse_incomplete(database, file);
   database.exec("PRAGMA query_only = ON");
@@ -255,7 +266,9 @@ SchemaHistory schema_history() {
 std::optional<std::string> network_file_system(long type) {
   switch (static_cast<unsigned long>(type) & 0xFFFFFFFF) {
     case 0x6969: return "NFS";
-    case 0x517B: case 0xFF534D42: case 0xFE534D42: return "SMB";
+    case 0x517B:
+    case 0xFF534D42:
+    case 0xFE534D42: return "SMB";
     case 0x65735546: return "FUSE";
     case 0x0BD00BD0: return "Lustre";
     case 0x47504653: return "GPFS";
@@ -285,15 +298,15 @@ void rethrow_store_error(const fs::path& file, const SQLite::Exception& error, s
       throw input_error("{}: no space left on the disk; what was saved before is kept: free some space and run the same command again", file.string());
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      throw input_error("{}: the store is damaged ({}); restore it from a copy, or save what can be read with `sqlite3 FILE .recover`", file.string(), error.getErrorStr());
+      throw input_error("{}: the store is damaged ({}); restore it from a copy, or save what can be read with `sqlite3 FILE .recover`", file.string(),
+                        error.getErrorStr());
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       throw input_error("{}: another process has kept the store locked for {} seconds; try again when it has ended", file.string(), kBusyTimeout.count());
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
-    case SQLITE_IOERR:
-      throw input_error("{}: the store cannot be read or written: {}", file.string(), detail);
+    case SQLITE_IOERR: throw input_error("{}: the store cannot be read or written: {}", file.string(), detail);
     default: throw;
   }
 }

@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "harness/core/json.h"
-#include "results/stored_values.h"
 #include "results/measurement_tables.h"
+#include "results/stored_values.h"
 
 namespace winnow {
 namespace {
@@ -111,7 +111,8 @@ std::optional<double> mean_rank(const Leaderboard& board, const LeaderboardRow& 
 
 void add_costs(Leaderboard& board) {
   for (const Cost& cost : kCosts) {
-    const bool is_known = std::ranges::any_of(board.trials, [&](const Trial& trial) { return !is_measurement(trial) && find_metric(trial, cost.name) != nullptr; });
+    const bool is_known =
+        std::ranges::any_of(board.trials, [&](const Trial& trial) { return !is_measurement(trial) && find_metric(trial, cost.name) != nullptr; });
     if (!is_known) continue;
     board.costs.push_back(cost.name);
     for (LeaderboardRow& row : board.rows) row.costs.push_back(join_cost(cost, row, board.trials));
@@ -163,7 +164,9 @@ Caveats caveats_of(const Trial& trial) {
   caveats.stopped_early = !trial.metrics.empty() && count("examples_in_task") > trial.metrics.front().count;
   if (is_served(trial.cell)) {
     const Json& served = trial.cell.identity["model"]["served"];
-    const auto part = [&](const char* key) { return served.is_object() && served.contains(key) && served[key].is_string() ? served[key].get<std::string>() : ""; };
+    const auto part = [&](const char* key) {
+      return served.is_object() && served.contains(key) && served[key].is_string() ? served[key].get<std::string>() : "";
+    };
     caveats.served_by = part("server").empty() ? "an unnamed server" : part("server");
     if (!part("version").empty()) caveats.served_by += " " + part("version");
     if (!part("endpoint").empty()) caveats.served_by += " at " + part("endpoint");

@@ -32,14 +32,14 @@ struct LeaderboardCell {
 
 struct LeaderboardRow {
   std::string model, variant;
-  std::vector<LeaderboardCell> cells;       // one per task
+  std::vector<LeaderboardCell> cells;        // one per task
   std::vector<std::optional<Metric>> costs;  // one per cost column
-  std::optional<double> mean_rank;          // over the tasks in which the row has a headline; 1 is best
+  std::optional<double> mean_rank;           // over the tasks in which the row has a headline; 1 is best
 };
 
 struct Leaderboard {
-  std::vector<std::string> tasks;  // labels, in the order of the trials
-  std::vector<std::string> costs;  // names of memory, speed and size metrics that some trial has
+  std::vector<std::string> tasks;    // labels, in the order of the trials
+  std::vector<std::string> costs;    // names of memory, speed and size metrics that some trial has
   std::vector<LeaderboardRow> rows;  // best mean rank first; rows without any headline last
   std::vector<Trial> trials;
   std::size_t hidden_trials = 0;  // older ones under the same labels
@@ -54,10 +54,10 @@ Leaderboard rank(std::vector<Trial> trials);
 struct Caveats {
   std::int64_t ties = 0, prompts_truncated = 0, replies_truncated = 0;
   bool unverified_data = false;
-  bool stopped_early = false;           // by "until": the trial's reason says when and why
-  bool zeros_in_dense_kernels = false;  // weights were masked, and stored and multiplied all the same
+  bool stopped_early = false;                                 // by "until": the trial's reason says when and why
+  bool zeros_in_dense_kernels = false;                        // weights were masked, and stored and multiplied all the same
   std::vector<std::string> generation_settings_ignored = {};  // "repetition_penalty 1.05" of generation_config.json, where replies were generated
-  std::string served_by = {};           // not our engine: "vllm 0.6.3 at http://127.0.0.1:8000/v1"
+  std::string served_by = {};                                 // not our engine: "vllm 0.6.3 at http://127.0.0.1:8000/v1"
 };
 Caveats caveats_of(const Trial& trial);
 

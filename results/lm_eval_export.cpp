@@ -82,7 +82,10 @@ double epoch_seconds(const std::string& time) {
 class SampleWriter {
  public:
   SampleWriter(const Trial& trial, fs::path folder, std::string time, std::vector<fs::path>& written)
-      : metrics_(task_metrics(trial)), settings_(object_in(object_in(trial.cell.identity, "task"), "settings")), folder_(std::move(folder)), time_(std::move(time)),
+      : metrics_(task_metrics(trial)),
+        settings_(object_in(object_in(trial.cell.identity, "task"), "settings")),
+        folder_(std::move(folder)),
+        time_(std::move(time)),
         written_(written) {}
 
   void write(const RecordedAnswer& recorded) {
@@ -131,8 +134,14 @@ void merge(OrderedJson& into, const OrderedJson& part) {
 
 OrderedJson results_header(const ResultsFile& file) {
   TrialResults empty;
-  return {{"results", empty.results},   {"groups", empty.groups},       {"group_subtasks", empty.group_subtasks},       {"configs", empty.configs},
-          {"versions", empty.versions}, {"n-shot", empty.shots},        {"higher_is_better", empty.higher_is_better}, {"n-samples", empty.sample_counts},
+  return {{"results", empty.results},
+          {"groups", empty.groups},
+          {"group_subtasks", empty.group_subtasks},
+          {"configs", empty.configs},
+          {"versions", empty.versions},
+          {"n-shot", empty.shots},
+          {"higher_is_better", empty.higher_is_better},
+          {"n-samples", empty.sample_counts},
           {"config", {{"model", "winnow"}, {"model_args", fmt::format("pretrained={},variant={}", file.model, file.variant)}}}};
 }
 
@@ -160,7 +169,8 @@ void add_run_facts(OrderedJson& results, const ResultsFile& file, const std::str
   results["git_hash"] = environment.value("commit", Json(nullptr));
   results["date"] = epoch_seconds(time);
   results["pretty_env_info"] = canonical_json(environment);
-  for (const char* absent : {"transformers_version", "lm_eval_version", "upper_git_hash", "tokenizer_pad_token", "tokenizer_eos_token", "tokenizer_bos_token", "eot_token_id", "max_length"}) {
+  for (const char* absent : {"transformers_version", "lm_eval_version", "upper_git_hash", "tokenizer_pad_token", "tokenizer_eos_token", "tokenizer_bos_token",
+                             "eot_token_id", "max_length"}) {
     results[absent] = nullptr;
   }
   results["task_hashes"] = std::move(task_hashes);
@@ -203,7 +213,8 @@ void write_results(std::span<Store> stores, const ResultsFile& file, std::vector
 std::vector<fs::path> export_lm_eval(std::span<Store> stores, const fs::path& folder) {
   const std::vector<StoredTrial> trials = latest_of(stores);
   const std::vector<ResultsFile> files = arrange(trials, folder);
-  if (files.empty()) throw input_error("{}: no trial went well, so there is nothing to write in lm-eval's layout", stores.empty() ? "the store" : stores[0].file().string());
+  if (files.empty())
+    throw input_error("{}: no trial went well, so there is nothing to write in lm-eval's layout", stores.empty() ? "the store" : stores[0].file().string());
   std::vector<fs::path> written;
   for (const ResultsFile& file : files) write_results(stores, file, written);
   return written;

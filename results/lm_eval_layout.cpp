@@ -25,7 +25,8 @@ OrderedJson arguments_json(const RecordedAnswer& recorded, const Json& settings)
     arguments["gen_args_0"] = {{"arg_0", recorded.prompt}};
   } else {
     for (std::size_t i = 0; i < recorded.arguments.size(); ++i) {
-      arguments[fmt::format("gen_args_{}", i)] = {{"arg_0", recorded.contexts.empty() ? recorded.prompt : recorded.contexts.at(i)}, {"arg_1", recorded.arguments[i]}};
+      arguments[fmt::format("gen_args_{}", i)] = {{"arg_0", recorded.contexts.empty() ? recorded.prompt : recorded.contexts.at(i)},
+                                                  {"arg_1", recorded.arguments[i]}};
     }
   }
   return arguments;
@@ -149,8 +150,13 @@ OrderedJson config_json(const std::string& name, const Json& task, const Json& s
 std::vector<Metric> task_metrics(const Trial& trial) {
   constexpr std::array<std::string_view, 8> kMeasuredUnits{"bytes", "tokens", "tokens/s", "seconds", "experts", "parameters", "matrices", "examples"};
   // Shares that are no scores.
-  constexpr std::array<std::string_view, 7> kMeasuredNames{"expert_sparsity",         "realised_expert_sparsity",     "realised_sparsity",            "expert_evaluations_skipped",
-                                                           "difference_from_unpruned", "difference_from_unpruned_low", "difference_from_unpruned_high"};
+  constexpr std::array<std::string_view, 7> kMeasuredNames{"expert_sparsity",
+                                                           "realised_expert_sparsity",
+                                                           "realised_sparsity",
+                                                           "expert_evaluations_skipped",
+                                                           "difference_from_unpruned",
+                                                           "difference_from_unpruned_low",
+                                                           "difference_from_unpruned_high"};
   std::vector<Metric> metrics;
   std::ranges::copy_if(trial.metrics, std::back_inserter(metrics), [&](const Metric& metric) {
     return std::ranges::find(kMeasuredUnits, metric.unit) == kMeasuredUnits.end() && std::ranges::find(kMeasuredNames, metric.name) == kMeasuredNames.end();

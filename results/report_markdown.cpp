@@ -9,7 +9,6 @@
 namespace winnow {
 namespace {
 
-
 // Numbered notes under the table; equal notes share their number.
 class Notes {
  public:

@@ -16,7 +16,8 @@ enum class Removed { kNothing, kExperts, kWeights, kBoth };
 struct Series {
   const char *name, *colour;
 };
-constexpr Series kSeries[] = {{"whole", "#222222"}, {"experts removed", "#1769aa"}, {"weights masked", "#c2570c"}, {"experts removed, then weights masked", "#2e7d32"}};
+constexpr Series kSeries[] = {
+    {"whole", "#222222"}, {"experts removed", "#1769aa"}, {"weights masked", "#c2570c"}, {"experts removed, then weights masked", "#2e7d32"}};
 
 struct Point {
   std::string label;
@@ -91,9 +92,10 @@ class Chart {
   }
 
   std::string draw() const {
-    std::string svg = fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" font-family=\"sans-serif\" font-size=\"11\">\n"
-                                  "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
-                                  kWidth, kHeight);
+    std::string svg = fmt::format(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" font-family=\"sans-serif\" font-size=\"11\">\n"
+        "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
+        kWidth, kHeight);
     svg += axes();
     for (const Point& point : points_) svg += mark(point);
     return svg + labels() + legend() + "</svg>\n";
@@ -112,7 +114,8 @@ class Chart {
       svg += text_at(kLeft - 6, y(at) + 4, fmt::format("{:.4g}", at), "text-anchor=\"end\"");
       svg += fmt::format("<path d=\"M{0} {1:.1f}H{2}\" stroke=\"#eeeeee\"/>\n", kLeft, y(at), kRight);
     }
-    svg += text_at((kLeft + kRight) / 2, kBottom + 38, "weights as stored in the format executed; hollow: what a bitmap of the masked weights would take", "text-anchor=\"middle\"");
+    svg += text_at((kLeft + kRight) / 2, kBottom + 38, "weights as stored in the format executed; hollow: what a bitmap of the masked weights would take",
+                   "text-anchor=\"middle\"");
     return svg + text_at(kLeft, kTop - 24, fmt::format("{}: {} against stored size, n = {}, bars: 95 %", task_, score_.name, score_.count), "font-size=\"14\"");
   }
 
@@ -123,7 +126,8 @@ class Chart {
       svg += fmt::format("<path d=\"M{:.1f} {:.1f}V{:.1f}\" stroke=\"{}\" stroke-opacity=\"0.4\"/>\n", x(point.bytes), y(point.score - point.half_interval),
                          y(point.score + point.half_interval), colour);
     if (point.packed_bytes) {
-      svg += fmt::format("<path d=\"M{:.1f} {:.1f}H{:.1f}\" stroke=\"{}\" stroke-dasharray=\"2 3\"/>\n", x(*point.packed_bytes), y(point.score), x(point.bytes), colour);
+      svg += fmt::format("<path d=\"M{:.1f} {:.1f}H{:.1f}\" stroke=\"{}\" stroke-dasharray=\"2 3\"/>\n", x(*point.packed_bytes), y(point.score), x(point.bytes),
+                         colour);
       svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"#ffffff\" stroke=\"{}\"/>\n", x(*point.packed_bytes), y(point.score), colour);
     }
     return svg + fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"{}\"/>\n", x(point.bytes), y(point.score), colour);
@@ -141,8 +145,10 @@ class Chart {
     std::string svg;
     for (std::size_t i = 0; i < order.size(); ++i) {
       const char* colour = series_of(*order[i]).colour;
-      svg += fmt::format("<path d=\"M{:.1f} {:.1f}L{} {:.1f}\" stroke=\"{}\" stroke-opacity=\"0.25\"/>\n", x(order[i]->bytes) + 4, y(order[i]->score), kRight + 12, places[i], colour);
-      svg += text_at(kRight + 16, places[i] + 4, fmt::format("{} {}", order[i]->label, shown_number(order[i]->score, score_.unit)), fmt::format("fill=\"{}\"", colour));
+      svg += fmt::format("<path d=\"M{:.1f} {:.1f}L{} {:.1f}\" stroke=\"{}\" stroke-opacity=\"0.25\"/>\n", x(order[i]->bytes) + 4, y(order[i]->score),
+                         kRight + 12, places[i], colour);
+      svg += text_at(kRight + 16, places[i] + 4, fmt::format("{} {}", order[i]->label, shown_number(order[i]->score, score_.unit)),
+                     fmt::format("fill=\"{}\"", colour));
     }
     return svg;
   }
@@ -182,7 +188,9 @@ std::string report_svg(const Leaderboard& board, const std::string& task) {
         if (!score) score = row.cells[at].headline;
       }
     }
-    if (points.empty()) throw input_error("task {}: no row has both a score and \"stored_bytes\"; add {{\"task\": \"footprint\"}} to the sweep and run it again", board.tasks[at]);
+    if (points.empty())
+      throw input_error("task {}: no row has both a score and \"stored_bytes\"; add {{\"task\": \"footprint\"}} to the sweep and run it again",
+                        board.tasks[at]);
     return Chart(std::move(points), *score, board.tasks[at]).draw();
   }
   throw input_error("no row has a score of task '{}'; the stores hold: {}", task, fmt::join(board.tasks, ", "));

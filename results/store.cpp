@@ -27,13 +27,14 @@ std::string utc_now() {
   const std::time_t seconds = milliseconds / 1000;
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                     milliseconds % 1000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+                     parts.tm_sec, milliseconds % 1000);
 }
 
 void save_cell(SQLite::Database& database, const Cell& cell) {
-  SQLite::Statement insert(database, "INSERT INTO cells(key, model, variant, task, task_label, identity_json) VALUES (?, ?, ?, ?, ?, ?) "
-                                     "ON CONFLICT(key) DO UPDATE SET model = excluded.model, variant = excluded.variant, task_label = excluded.task_label");
+  SQLite::Statement insert(database,
+                           "INSERT INTO cells(key, model, variant, task, task_label, identity_json) VALUES (?, ?, ?, ?, ?, ?) "
+                           "ON CONFLICT(key) DO UPDATE SET model = excluded.model, variant = excluded.variant, task_label = excluded.task_label");
   insert.bind(1, cell.key);
   insert.bind(2, readable_text(cell.model));
   insert.bind(3, readable_text(cell.variant));
@@ -87,7 +88,8 @@ void tie_trial(SQLite::Database& database, std::int64_t trial_id, std::int64_t e
 }
 
 std::set<std::pair<std::string, std::int64_t>> find_answered(SQLite::Database& database, std::int64_t trial_id) {
-  SQLite::Statement find(database, "SELECT DISTINCT examples.task, examples.doc_id FROM answers JOIN examples ON examples.id = answers.example_id WHERE answers.trial_id = ?");
+  SQLite::Statement find(
+      database, "SELECT DISTINCT examples.task, examples.doc_id FROM answers JOIN examples ON examples.id = answers.example_id WHERE answers.trial_id = ?");
   find.bind(1, trial_id);
   std::set<std::pair<std::string, std::int64_t>> answered;
   while (find.executeStep()) answered.emplace(find.getColumn(0).getString(), find.getColumn(1).getInt64());
@@ -108,8 +110,9 @@ void take_over_answers(SQLite::Database& database, const std::string& key, std::
 }
 
 void save_seconds(SQLite::Database& database, std::int64_t trial_id, const std::map<std::string, double>& seconds) {
-  SQLite::Statement update(database, "UPDATE trials SET load_seconds = ?, plan_seconds = ?, prefill_seconds = ?, decode_seconds = ?, total_seconds = ?, seconds_json = ? "
-                                     "WHERE id = ?");
+  SQLite::Statement update(database,
+                           "UPDATE trials SET load_seconds = ?, plan_seconds = ?, prefill_seconds = ?, decode_seconds = ?, total_seconds = ?, seconds_json = ? "
+                           "WHERE id = ?");
   int index = 0;
   for (const char* phase : {"load", "plan", "prefill", "decode", "total"}) {
     ++index;
@@ -153,8 +156,10 @@ std::int64_t save_sweep(SQLite::Database& database, const std::string& name, con
 
 void freeze_grid(SQLite::Database& database, std::int64_t sweep_id, std::span<const Cell> cells) {
   const std::string digest = grid_sha256(cells);
-  SQLite::Statement newest(database, "SELECT sweep_id, grid_sha256 FROM grids WHERE sweep_id IN (SELECT id FROM sweeps WHERE name = (SELECT name FROM sweeps WHERE id = ?)) "
-                                     "ORDER BY id DESC LIMIT 1");
+  SQLite::Statement newest(
+      database,
+      "SELECT sweep_id, grid_sha256 FROM grids WHERE sweep_id IN (SELECT id FROM sweeps WHERE name = (SELECT name FROM sweeps WHERE id = ?)) "
+      "ORDER BY id DESC LIMIT 1");
   newest.bind(1, sweep_id);
   if (newest.executeStep() && newest.getColumn(0).getInt64() == sweep_id && newest.getColumn(1).getString() == digest) return;
   SQLite::Statement insert(database, "INSERT INTO grids(sweep_id, grid_sha256, frozen_at) VALUES (?, ?, ?)");
@@ -185,28 +190,30 @@ Claimed Store::Impl::try_begin(const Cell& cell, const Json& environment, OpenTr
   Claimed claimed = Claimed::kNothing;
   std::int64_t id = 0;
   try {
-    write([&](SQLite::Database& database) {
-      if (find_trial(database, cell.key, "status IN ('ok', 'skipped')")) return;
-      const auto cut_off = find_trial(database, cell.key, "status = 'running'");
-      if (cut_off && !claims->try_claim(cut_off->id)) {
-        claimed = Claimed::kElsewhere;
-        return;
-      }
-      if (cut_off) id = cut_off->id;
-      save_cell(database, cell);
-      if (!last_environment || last_environment->first != environment) last_environment.emplace(environment, save_environment(database, environment));
-      const std::int64_t environment_id = last_environment->second;
-      if (cut_off) {
-        trial.seconds = number_map_from_json(cut_off->seconds_json);
-        trial.answered = find_answered(database, id);
-      } else {
-        id = insert_trial(database, cell.key, environment_id);
-        WINNOW_CHECK(claims->try_claim(id));
-        if (is_served(cell)) take_over_answers(database, cell.key, id, trial);
-      }
-      tie_trial(database, id, environment_id, sweep_id);
-      claimed = Claimed::kOurs;
-    }, Durability::kSoon);
+    write(
+        [&](SQLite::Database& database) {
+          if (find_trial(database, cell.key, "status IN ('ok', 'skipped')")) return;
+          const auto cut_off = find_trial(database, cell.key, "status = 'running'");
+          if (cut_off && !claims->try_claim(cut_off->id)) {
+            claimed = Claimed::kElsewhere;
+            return;
+          }
+          if (cut_off) id = cut_off->id;
+          save_cell(database, cell);
+          if (!last_environment || last_environment->first != environment) last_environment.emplace(environment, save_environment(database, environment));
+          const std::int64_t environment_id = last_environment->second;
+          if (cut_off) {
+            trial.seconds = number_map_from_json(cut_off->seconds_json);
+            trial.answered = find_answered(database, id);
+          } else {
+            id = insert_trial(database, cell.key, environment_id);
+            WINNOW_CHECK(claims->try_claim(id));
+            if (is_served(cell)) take_over_answers(database, cell.key, id, trial);
+          }
+          tie_trial(database, id, environment_id, sweep_id);
+          claimed = Claimed::kOurs;
+        },
+        Durability::kSoon);
   } catch (...) {
     last_environment.reset();  // rolled back, perhaps
     if (id != 0) claims->release(id);
@@ -260,16 +267,19 @@ Store::OpenTrial Store::begin(const Cell& cell, const Json& environment) {
 
 void Store::append(std::int64_t trial_id, std::span<const RecordedAnswer> answers, const std::map<std::string, double>& seconds) {
   WINNOW_CHECK(impl_->open_trials.contains(trial_id));
-  impl_->write([&](SQLite::Database& database) {
-    for (const RecordedAnswer& answer : answers) impl_->writer->write(trial_id, answer);
-    save_seconds(database, trial_id, seconds);
-  }, impl_->durability_of_answers());
+  impl_->write(
+      [&](SQLite::Database& database) {
+        for (const RecordedAnswer& answer : answers) impl_->writer->write(trial_id, answer);
+        save_seconds(database, trial_id, seconds);
+      },
+      impl_->durability_of_answers());
 }
 
 void Store::finish(std::int64_t trial_id, const TrialEnd& end) {
   WINNOW_CHECK(impl_->open_trials.contains(trial_id) && end.status != TrialStatus::kRunning);
   impl_->write([&](SQLite::Database& database) {
-    SQLite::Statement insert(database, "INSERT INTO metrics(trial_id, name, filter, leaf, parent, value, stderr, unit, higher_is_better, n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    SQLite::Statement insert(
+        database, "INSERT INTO metrics(trial_id, name, filter, leaf, parent, value, stderr, unit, higher_is_better, n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     for (const Metric& metric : end.metrics) save_metric(insert, trial_id, metric);
     if (!end.seconds.empty()) save_seconds(database, trial_id, end.seconds);
     SQLite::Statement close(database, "UPDATE trials SET status = ?, reason = ?, finished_at = ? WHERE id = ?");

@@ -52,8 +52,8 @@ void refuse_truncated(const std::filesystem::path& file, const Header& header, s
   const std::uint64_t pages = big_endian(header, 28);
   const bool page_count_is_current = big_endian(header, 24) == big_endian(header, 92);
   if (page_count_is_current && size < pages * page_size) {
-    throw input_error("{}: the store is cut off: it ends {} bytes early ({} of {}); copy it again or restore a backup", file.string(), pages * page_size - size, size,
-                      pages * page_size);
+    throw input_error("{}: the store is cut off: it ends {} bytes early ({} of {}); copy it again or restore a backup", file.string(), pages * page_size - size,
+                      size, pages * page_size);
   }
 }
 

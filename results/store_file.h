@@ -7,9 +7,9 @@ namespace winnow {
 // What the first 100 bytes of an SQLite file say, read without SQLite so that a file that is refused stays as it is.
 struct StoreFile {
   bool exists = false;
-  bool is_empty = false;        // no byte yet: a store may be made in it
-  bool has_journal = false;     // a rollback journal lies beside it: the header may be unfinished
-  bool has_log = false;         // a write-ahead log with content lies beside it: the header may be older than the store
+  bool is_empty = false;     // no byte yet: a store may be made in it
+  bool has_journal = false;  // a rollback journal lies beside it: the header may be unfinished
+  bool has_log = false;      // a write-ahead log with content lies beside it: the header may be older than the store
   std::uint32_t user_version = 0;
   std::uint32_t application_id = 0;
 };

@@ -63,7 +63,7 @@ struct Store::Impl {
   std::filesystem::path file;
   SQLite::Database database;
   std::optional<OutcomeReader> outcome_reader;  // once outcomes were asked for
-  std::optional<Claims> claims;        // from here: when open to write
+  std::optional<Claims> claims;                 // from here: when open to write
   std::optional<AnswerWriter> writer;
   std::set<std::int64_t> open_trials;
   std::optional<std::int64_t> sweep_id;

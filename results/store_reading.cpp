@@ -136,7 +136,8 @@ std::set<std::string> Store::finished_keys() {
 
 std::set<std::string> Store::failed_keys() {
   return impl_->read([](SQLite::Database& database) {
-    return find_keys(database, "SELECT cell_key FROM trials WHERE status = 'failed' AND id = (SELECT max(id) FROM trials AS other WHERE other.cell_key = trials.cell_key)");
+    return find_keys(
+        database, "SELECT cell_key FROM trials WHERE status = 'failed' AND id = (SELECT max(id) FROM trials AS other WHERE other.cell_key = trials.cell_key)");
   });
 }
 
@@ -144,9 +145,10 @@ std::vector<Cell> Store::frozen_cells(const std::string& sweep_name) {
   return impl_->read([&](SQLite::Database& database) {
     std::vector<Cell> cells;
     if (!database.tableExists("grids")) return cells;  // a store of version 1, open to read
-    SQLite::Statement find(database,
-                           "SELECT cells.key, cells.identity_json, cells.model, cells.variant, cells.task, cells.task_label FROM grid_cells JOIN cells ON cells.key = cell_key "
-                           "WHERE grid_id = (SELECT max(grids.id) FROM grids JOIN sweeps ON sweeps.id = sweep_id WHERE sweeps.name = ?) ORDER BY position");
+    SQLite::Statement find(
+        database,
+        "SELECT cells.key, cells.identity_json, cells.model, cells.variant, cells.task, cells.task_label FROM grid_cells JOIN cells ON cells.key = cell_key "
+        "WHERE grid_id = (SELECT max(grids.id) FROM grids JOIN sweeps ON sweeps.id = sweep_id WHERE sweeps.name = ?) ORDER BY position");
     find.bind(1, readable_text(sweep_name));
     while (find.executeStep()) {
       Cell cell;
@@ -163,13 +165,15 @@ std::vector<Cell> Store::frozen_cells(const std::string& sweep_name) {
 }
 
 std::vector<ScoredAnswer> scored_answers(SQLite::Database& database, std::int64_t trial_id) {
-  SQLite::Statement find(database,
-                         "SELECT examples.task, examples.doc_id, answers.filter, answers.values_json FROM answers JOIN examples ON examples.id = answers.example_id "
-                         "WHERE answers.trial_id = ? ORDER BY examples.task, examples.doc_id, answers.id");
+  SQLite::Statement find(
+      database,
+      "SELECT examples.task, examples.doc_id, answers.filter, answers.values_json FROM answers JOIN examples ON examples.id = answers.example_id "
+      "WHERE answers.trial_id = ? ORDER BY examples.task, examples.doc_id, answers.id");
   find.bind(1, trial_id);
   std::vector<ScoredAnswer> answers;
   while (find.executeStep()) {
-    answers.push_back({find.getColumn(0).getString(), find.getColumn(1).getInt64(), find.getColumn(2).getString(), number_map_from_json(find.getColumn(3).getString())});
+    answers.push_back(
+        {find.getColumn(0).getString(), find.getColumn(1).getInt64(), find.getColumn(2).getString(), number_map_from_json(find.getColumn(3).getString())});
   }
   return answers;
 }

@@ -17,15 +17,14 @@ struct DigestedText {
   const char* what;
   const char* question;  // name of the row, its digest, the text, and its exact bytes where they are not text
 };
-constexpr DigestedText kDigestedTexts[] = {
-    {"cell", "SELECT model || ' · ' || variant || ' · ' || task_label, key, identity_json, NULL FROM cells"},
-    {"sweep", "SELECT name, sweep_sha256, sweep_json, NULL FROM sweeps"},
-    {"environment", "SELECT id, sha256, environment_json, NULL FROM environment"},
-    {"plan", "SELECT substr(sha256, 1, 12), sha256, plan_json, NULL FROM plans"},
-    {"prompt", "SELECT substr(sha256, 1, 12), sha256, text, text_bytes FROM prompts"},
-    {"arguments", "SELECT id, sha256, arguments_json, NULL FROM arguments"},
-    {"document of", "SELECT task || ' ' || doc_id, doc_hash, doc_json, NULL FROM examples"},
-    {"target of", "SELECT task || ' ' || doc_id, target_hash, target, NULL FROM examples"}};
+constexpr DigestedText kDigestedTexts[] = {{"cell", "SELECT model || ' · ' || variant || ' · ' || task_label, key, identity_json, NULL FROM cells"},
+                                           {"sweep", "SELECT name, sweep_sha256, sweep_json, NULL FROM sweeps"},
+                                           {"environment", "SELECT id, sha256, environment_json, NULL FROM environment"},
+                                           {"plan", "SELECT substr(sha256, 1, 12), sha256, plan_json, NULL FROM plans"},
+                                           {"prompt", "SELECT substr(sha256, 1, 12), sha256, text, text_bytes FROM prompts"},
+                                           {"arguments", "SELECT id, sha256, arguments_json, NULL FROM arguments"},
+                                           {"document of", "SELECT task || ' ' || doc_id, doc_hash, doc_json, NULL FROM examples"},
+                                           {"target of", "SELECT task || ' ' || doc_id, target_hash, target, NULL FROM examples"}};
 
 // Bytes that are no text stand in the store with U+FFFD in their place, so that their digest cannot be taken again.
 bool holds_replacements(std::string_view text) { return text.find("\xEF\xBF\xBD") != std::string_view::npos; }
@@ -42,10 +41,11 @@ class Verifier {
     check_pages();
     for (const DigestedText& text : kDigestedTexts) check_texts(text);
     const bool has_digests = database_.tableExists("trial_digests");
-    SQLite::Statement trials(database_, std::string("SELECT trials.id, cells.model || ' · ' || cells.variant || ' · ' || cells.task_label, trials.status, cells.identity_json, cells.task, ") +
-                                            (has_digests ? "coalesce(trial_digests.sha256, '')" : "''") +
-                                            " FROM trials JOIN cells ON cells.key = trials.cell_key " +
-                                            (has_digests ? "LEFT JOIN trial_digests ON trial_digests.trial_id = trials.id " : "") + "ORDER BY trials.id");
+    SQLite::Statement trials(
+        database_,
+        std::string("SELECT trials.id, cells.model || ' · ' || cells.variant || ' · ' || cells.task_label, trials.status, cells.identity_json, cells.task, ") +
+            (has_digests ? "coalesce(trial_digests.sha256, '')" : "''") + " FROM trials JOIN cells ON cells.key = trials.cell_key " +
+            (has_digests ? "LEFT JOIN trial_digests ON trial_digests.trial_id = trials.id " : "") + "ORDER BY trials.id");
     while (trials.executeStep()) {
       const std::int64_t id = trials.getColumn(0).getInt64();
       const std::string name = fmt::format("trial {} ({})", id, trials.getColumn(1).getString()), status = trials.getColumn(2).getString();
@@ -70,7 +70,8 @@ class Verifier {
     }
     SQLite::Statement rows(database_, "PRAGMA foreign_key_check");
     for (std::size_t i = 0; i < kMostFaultsOfAKind && rows.executeStep(); ++i)
-      fault(fmt::format("{} row {}: it names a row of {} that is not there", rows.getColumn(0).getString(), rows.getColumn(1).getInt64(), rows.getColumn(2).getString()));
+      fault(fmt::format("{} row {}: it names a row of {} that is not there", rows.getColumn(0).getString(), rows.getColumn(1).getInt64(),
+                        rows.getColumn(2).getString()));
   }
 
   void check_texts(const DigestedText& kind) {
@@ -79,7 +80,8 @@ class Verifier {
     while (rows.executeStep() && faults < kMostFaultsOfAKind) {
       const std::string text = rows.getColumn(rows.getColumn(3).isNull() ? 2 : 3).getString();
       if (sha256_hex(text) == rows.getColumn(1).getString() || holds_replacements(text)) continue;
-      fault(fmt::format("{} {}: its text has not the digest {} that it is kept under", kind.what, rows.getColumn(0).getString(), rows.getColumn(1).getString()));
+      fault(
+          fmt::format("{} {}: its text has not the digest {} that it is kept under", kind.what, rows.getColumn(0).getString(), rows.getColumn(1).getString()));
       ++faults;
     }
   }
@@ -110,14 +112,16 @@ class Verifier {
       find.bind(2, readable_text(metric.leaf));
       find.bind(3, readable_text(metric.name));
       find.bind(4, readable_text(metric.filter));
-      const std::string what = fmt::format("{}: {}{}{}", name, metric.leaf.empty() ? "" : metric.leaf + " ", metric.name, metric.filter == "none" ? "" : "," + metric.filter);
+      const std::string what =
+          fmt::format("{}: {}{}{}", name, metric.leaf.empty() ? "" : metric.leaf + " ", metric.name, metric.filter == "none" ? "" : "," + metric.filter);
       if (!find.executeStep()) {
         fault(fmt::format("{} is not in the store, and its answers give {}", what, metric.value));
         continue;
       }
       const auto number = [&](int column) { return find.getColumn(column).isNull() ? std::nullopt : std::optional(find.getColumn(column).getDouble()); };
       const std::optional<double> value = number(0), error = number(1);
-      if (!same(value.value_or(kNoNumber), metric.value)) fault(fmt::format("{} is {} in the store, and its answers give {}", what, shown(value), metric.value));
+      if (!same(value.value_or(kNoNumber), metric.value))
+        fault(fmt::format("{} is {} in the store, and its answers give {}", what, shown(value), metric.value));
       if (!same(error.value_or(kNoNumber), metric.standard_error.value_or(kNoNumber)))
         fault(fmt::format("{} has the standard error {} in the store, and its answers give {}", what, shown(error), shown(metric.standard_error)));
     }
@@ -131,7 +135,8 @@ class Verifier {
 }  // namespace
 
 Store::Verified Store::verify(const Recompute& recompute) {
-  return impl_->read([&](SQLite::Database& database) { return Verifier(database, recompute).run([&](std::int64_t id) { return scored_answers(database, id); }); });
+  return impl_->read(
+      [&](SQLite::Database& database) { return Verifier(database, recompute).run([&](std::int64_t id) { return scored_answers(database, id); }); });
 }
 
 }  // namespace winnow

@@ -120,7 +120,10 @@ std::string readable_text(std::string_view text) {
   if (readable.find('\0') == std::string::npos) return readable;
   std::string shown;
   for (const char byte : readable) {
-    if (byte == '\0') shown += "\uFFFD"; else shown += byte;
+    if (byte == '\0')
+      shown += "\uFFFD";
+    else
+      shown += byte;
   }
   return shown;
 }

@@ -20,12 +20,21 @@ std::string markdown_text(std::string_view text) {
   for (std::size_t i = 0; i < plain.size(); ++i) {
     const char byte = plain[i];
     switch (byte) {
-      case '\n': case '\t': result += ' '; break;
+      case '\n':
+      case '\t': result += ' '; break;
       case '&': result += "&amp;"; break;
       case '<': result += "&lt;"; break;
       case '>': result += "&gt;"; break;
       case '@': result += "&#64;"; break;  // GitHub would notify people
-      case '\\': case '`': case '*': case '[': case ']': case '|': case '~': case '#': case '$':
+      case '\\':
+      case '`':
+      case '*':
+      case '[':
+      case ']':
+      case '|':
+      case '~':
+      case '#':
+      case '$':
         result += '\\';
         result += byte;
         break;
@@ -77,7 +86,8 @@ std::string xml_text(std::string_view text) {
       case '"': result += "&quot;"; break;
       case '\n': result += "&#10;"; break;
       case '\t': result += "&#9;"; break;
-      case 0xfffe: case 0xffff: result += fmt::format("\\u{{{:x}}}", static_cast<unsigned>(decoded.value)); break;
+      case 0xfffe:
+      case 0xffff: result += fmt::format("\\u{{{:x}}}", static_cast<unsigned>(decoded.value)); break;
       default: result.append(plain, i, decoded.bytes);
     }
     i += decoded.bytes;

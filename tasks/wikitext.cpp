@@ -29,7 +29,8 @@ class Wikitext : public Task {
     std::string file;
     for (const OrderedJson& row : rows.rows) file += text_of(row, "line", settings_.dataset);
     auto pages = std::make_shared<const std::vector<std::string>>(cut_pages(file));
-    return {settings_.limited(pages->size()), [&rows, pages](std::size_t index) {
+    return {settings_.limited(pages->size()),
+            [&rows, pages](std::size_t index) {
               const std::string& page = pages->at(index);
               Example example;
               example.record = record_of("wikitext", rows, index, OrderedJson{{"page", page}}, detokenise(page));

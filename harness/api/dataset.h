@@ -10,8 +10,8 @@ namespace winnow {
 
 // One file that a part of a data set is read from.
 struct DatasetFile {
-  std::string path;                           // below the data folder
-  std::map<std::string, std::string> known;   // sha256 → name of that edition: "upstream", "reduced-7273"
+  std::string path;                          // below the data folder
+  std::map<std::string, std::string> known;  // sha256 → name of that edition: "upstream", "reduced-7273"
 };
 
 struct DatasetPart {

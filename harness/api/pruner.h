@@ -18,8 +18,8 @@ struct PruneInputs {
   const ModelConfig& config;
   const std::vector<TensorSpec>& tensors;
   WeightSource& weights;
-  std::string model_sha256 = {};           // header digest of the checkpoint
-  std::vector<Json> steps_before = {};     // as PrunePlan::steps has them
+  std::string model_sha256 = {};        // header digest of the checkpoint
+  std::vector<Json> steps_before = {};  // as PrunePlan::steps has them
 
   // For pruners that calibrate(): the tokens, to walk the layers with (LayerWalk), and statistics of the model as it stands, observed in one pass or
   // taken from the cache.

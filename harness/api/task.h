@@ -17,8 +17,8 @@ namespace winnow {
 // One question with everything a model is asked about it.
 struct Example {
   ExampleRecord record;
-  std::string group;                  // examples of one group follow each other and share the beginning of their contexts (MMLU: the subject)
-  std::vector<std::int64_t> shots;    // rows of the pool that were drawn, in order
+  std::string group;                // examples of one group follow each other and share the beginning of their contexts (MMLU: the subject)
+  std::vector<std::int64_t> shots;  // rows of the pool that were drawn, in order
   std::vector<Request> requests;
 };
 
@@ -43,7 +43,7 @@ class Task {
   static constexpr const char* kKind = "task";
   virtual ~Task() = default;
 
-  virtual std::vector<DatasetPart> reads() const = 0;        // for digests and validation before any work
+  virtual std::vector<DatasetPart> reads() const = 0;  // for digests and validation before any work
   virtual bool needs_tokenizer() const { return false; }
   // Throws Error(kInput) where the settings cannot work on the data: rows of another format, more shots than there are. Without a model, before any work.
   virtual void check(DatasetSource& /*datasets*/) const {}

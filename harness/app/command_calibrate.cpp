@@ -58,7 +58,8 @@ int calibrate(const CalibrateOptions& options) {
   const CalibrationSpec calibration = read_calibration_file(options.calibration);
   const auto tokenizer = calibration.tokens.empty() ? Tokenizer::open(checkpoint->folder(), checkpoint->config().vocabulary) : nullptr;
   const CalibrationTokens tokens = load_calibration(calibration, *options.data.open(), tokenizer.get(), checkpoint->config());
-  LayerWalk walk(checkpoint->config(), checkpoint->tensors(), *checkpoint, tokens, {.dtype = scalar_type(options.dtype), .device = open_device(options.device)});
+  LayerWalk walk(checkpoint->config(), checkpoint->tensors(), *checkpoint, tokens,
+                 {.dtype = scalar_type(options.dtype), .device = open_device(options.device)});
   const CalibrationStats stats = collect_stats(walk, checkpoint->config(), checkpoint->tensors(), what);
   checkpoint->check_unchanged();
   write_stats(options.out, stats,

@@ -23,7 +23,8 @@ struct PlanOptions {
 int plan(const PlanOptions& options) {
   const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::open(find_model_folder(options.model));
   const VariantSpec variant = read_variant_file(options.variant, pruner_declarations());
-  const PrunePlan plan = plan_variant(variant, *checkpoint, {.dtype = scalar_type(options.dtype), .device = open_device(options.device), .tokens = options.tokens, .data = options.data});
+  const PrunePlan plan = plan_variant(
+      variant, *checkpoint, {.dtype = scalar_type(options.dtype), .device = open_device(options.device), .tokens = options.tokens, .data = options.data});
   checkpoint->check_unchanged();
   write_plan(options.out, plan);
   if (!plan.masks.empty()) say("winnow: zeros in dense kernels: a model with these masks is neither smaller in memory nor faster");

@@ -23,9 +23,11 @@ int prune(const PruneOptions& options) {
   if (options.variant.empty() == options.plan.empty())
     throw usage_error("found {} of --with and --plan, expected exactly one", options.plan.empty() ? "neither" : "both");
   const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::open(find_model_folder(options.model));
-  const PrunePlan plan = !options.plan.empty() ? read_plan(options.plan)
-                                               : plan_variant(read_variant_file(options.variant, pruner_declarations()), *checkpoint,
-                                                              {.dtype = scalar_type(options.dtype), .device = open_device(options.device), .tokens = options.tokens, .data = options.data});
+  const PrunePlan plan =
+      !options.plan.empty()
+          ? read_plan(options.plan)
+          : plan_variant(read_variant_file(options.variant, pruner_declarations()), *checkpoint,
+                         {.dtype = scalar_type(options.dtype), .device = open_device(options.device), .tokens = options.tokens, .data = options.data});
   if (plan.model != checkpoint->header_sha256()) {
     throw input_error("{}: the plan was made for the model with header digest {:.12}, {} has {:.12}; plan this model anew", options.plan, plan.model,
                       options.model, checkpoint->header_sha256());

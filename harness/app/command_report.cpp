@@ -48,13 +48,15 @@ int report(const ReportOptions& options) {
 
 void add_report_command(CLI::App& program, Invocation& invocation) {
   const auto options = std::make_shared<ReportOptions>();
-  CLI::App* command = program.add_subcommand(
-      "report",
-      "Makes the leaderboard of one or more stores.\n\nExamples:\n"
-      "  winnow report one.sqlite two.sqlite --format csv --out table.csv\n  winnow report sweep.sqlite --format lm-eval --out results\n"
-      "  winnow report sweep.sqlite --format svg --task gsm8k --out gsm8k.svg\n");
+  CLI::App* command =
+      program.add_subcommand("report",
+                             "Makes the leaderboard of one or more stores.\n\nExamples:\n"
+                             "  winnow report one.sqlite two.sqlite --format csv --out table.csv\n  winnow report sweep.sqlite --format lm-eval --out results\n"
+                             "  winnow report sweep.sqlite --format svg --task gsm8k --out gsm8k.svg\n");
   command->add_option("STORE", options->stores, "SQLite files of results; for a cell in several, the later one counts")->required();
-  command->add_option("--format", options->format, "md, csv, json, svg: a picture of one task's score against stored size, or lm-eval: that harness's result and sample files")
+  command
+      ->add_option("--format", options->format,
+                   "md, csv, json, svg: a picture of one task's score against stored size, or lm-eval: that harness's result and sample files")
       ->check(CLI::IsMember({"md", "csv", "json", "svg", "lm-eval"}))
       ->capture_default_str();
   command->add_option("--task", options->task, "label of the task that the picture shows; default: the first")->type_name("TASK");

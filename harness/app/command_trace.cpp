@@ -28,7 +28,8 @@ int trace(const TraceOptions& options) {
                       options.model, checkpoint->header_sha256());
   }
   const PrunedCheckpoint pruned = apply_plan(plan, checkpoint->config(), checkpoint->tensors(), *checkpoint);
-  const Model model = load_model(pruned.config, pruned.tensors, *pruned.weights, {.dtype = scalar_type(options.dtype), .device = open_device(options.device), .kept_experts = {}});
+  const Model model = load_model(pruned.config, pruned.tensors, *pruned.weights,
+                                 {.dtype = scalar_type(options.dtype), .device = open_device(options.device), .kept_experts = {}});
   const std::map<std::string, at::Tensor> tensors = trace_model(model, prompts, options.generate);
   std::vector<SafetensorsWriter::Entry> entries;
   for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});

@@ -41,11 +41,12 @@ int verify(const std::vector<std::string>& files) {
 
 void add_verify_command(CLI::App& program, Invocation& invocation) {
   const auto files = std::make_shared<std::vector<std::string>>();
-  CLI::App* command = program.add_subcommand("verify",
-                                             "Checks that a store still tells what its trials ended with: the file's pages, the digest of every text and trial, and every\n"
-                                             "metric, computed again from the answers. Exit code 1 where something differs. It finds accidents and edits by hand; who\n"
-                                             "changes a store and its digests together is not found.\n\nExamples:\n"
-                                             "  winnow verify sweep.sqlite\n  winnow verify shards/*.sqlite\n");
+  CLI::App* command =
+      program.add_subcommand("verify",
+                             "Checks that a store still tells what its trials ended with: the file's pages, the digest of every text and trial, and every\n"
+                             "metric, computed again from the answers. Exit code 1 where something differs. It finds accidents and edits by hand; who\n"
+                             "changes a store and its digests together is not found.\n\nExamples:\n"
+                             "  winnow verify sweep.sqlite\n  winnow verify shards/*.sqlite\n");
   command->add_option("STORE", *files, "SQLite files of results")->required();
   command->callback([files, &invocation] { invocation.action = [files] { return verify(*files); }; });
 }

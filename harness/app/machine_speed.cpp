@@ -16,7 +16,6 @@ constexpr double kSeconds = 0.5;
 constexpr std::int64_t kPrefillRows = 256;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 26;
 
-
 std::int64_t width_of(const ModelConfig& config) {
   std::int64_t width = 1;
   for (const LayerConfig& layer : config.layers) width = std::max(width, layer.mlp == LayerConfig::Mlp::kMoe ? layer.expert_width : layer.dense_width);

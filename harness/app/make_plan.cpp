@@ -19,7 +19,6 @@ bool is_expert(Role role) { return role == Role::kExpertGate || role == Role::kE
 // A linear map of a decoder layer: what the papers' code calls find_layers.
 bool is_linear(const TensorSpec& tensor) { return tensor.layer >= 0 && tensor.shape.size() == 2; }
 
-
 struct WeightCount {
   std::int64_t experts = 0, linears = 0;
 };

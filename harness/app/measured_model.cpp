@@ -59,7 +59,6 @@ bool shares_storage(const ModelConfig& config, const TensorSpec& tensor) {
   return !storage.empty() && storage[tensor.expert] != tensor.expert;
 }
 
-
 class EngineModel : public EngineMeasuredModel {
  public:
   explicit EngineModel(MeasuredParts parts) : parts_(std::move(parts)), planned_(parts_.variants) { set(dense_, PrunePlan{}); }

@@ -25,7 +25,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-
 // What is known of a model once its files were looked at, or its server asked. One of the three kinds is there.
 struct KnownModel {
   ModelIdentity identity;
@@ -50,7 +49,12 @@ KnownModel look_at_recorded(const ModelSpec& spec) {
 }
 
 KnownModel look_at_served(const ServedSpec& spec, const std::function<bool()>& should_stop) {
-  ServedOptions options{.endpoint = spec.endpoint, .model = spec.model, .tokenizer = find_model_folder(spec.tokenizer), .max_length = spec.max_length, .api_key_env = spec.api_key_env, .http = {}};
+  ServedOptions options{.endpoint = spec.endpoint,
+                        .model = spec.model,
+                        .tokenizer = find_model_folder(spec.tokenizer),
+                        .max_length = spec.max_length,
+                        .api_key_env = spec.api_key_env,
+                        .http = {}};
   options.scoring = spec.scoring == "none" ? ServedOptions::Scoring::kNone : ServedOptions::Scoring::kEcho;
   options.http = {.concurrency = spec.concurrency,
                   .requests_per_second = spec.requests_per_second,
@@ -133,7 +137,10 @@ void add_plan_metrics(const PrunePlan& plan, std::vector<Metric>& metrics) {
 }
 
 LoadOptions load_options(const ModelSpec& spec, at::Device device) {
-  return {.dtype = scalar_type(spec.dtype), .device = device, .experts = spec.has_bitmap_experts ? LoadOptions::Experts::kBitmap : LoadOptions::Experts::kDense, .kept_experts = {}};
+  return {.dtype = scalar_type(spec.dtype),
+          .device = device,
+          .experts = spec.has_bitmap_experts ? LoadOptions::Experts::kBitmap : LoadOptions::Experts::kDense,
+          .kept_experts = {}};
 }
 
 class Opener : public ModelOpener {
@@ -223,10 +230,11 @@ class Opener : public ModelOpener {
     const auto found = known_.find(spec.name);
     if (found != known_.end()) return found->second;
     try {
-      return known_.emplace(spec.name, spec.served              ? look_at_served(*spec.served, options_.should_stop)
-                                       : !spec.recorded.empty() ? look_at_recorded(spec)
-                                       : !spec.config.empty() ? look_at_random(spec)
-                                                              : look_at_checkpoint(spec))
+      return known_
+          .emplace(spec.name, spec.served              ? look_at_served(*spec.served, options_.should_stop)
+                              : !spec.recorded.empty() ? look_at_recorded(spec)
+                              : !spec.config.empty()   ? look_at_random(spec)
+                                                       : look_at_checkpoint(spec))
           .first->second;
     } catch (const Error& error) {
       throw Error(error.kind(), fmt::format("model '{}': {}", spec.name, error.what()));

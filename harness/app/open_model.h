@@ -14,9 +14,9 @@ namespace winnow {
 struct OpenerOptions {
   std::string device = "cpu";
   std::int64_t token_budget = 8192;
-  DatasetSource* datasets = nullptr;  // calibration texts come from it
-  std::filesystem::path cache = {};   // of statistics and plans; empty: none
-  std::function<void()> on_step = {};  // called now and then while a plan is made
+  DatasetSource* datasets = nullptr;       // calibration texts come from it
+  std::filesystem::path cache = {};        // of statistics and plans; empty: none
+  std::function<void()> on_step = {};      // called now and then while a plan is made
   std::function<bool()> should_stop = {};  // asked while a served model waits for its server; empty: the signals that arrived
 };
 

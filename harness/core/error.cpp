@@ -2,8 +2,6 @@
 
 namespace winnow {
 
-void fail_check(const char* condition, const char* file, int line) {
-  throw std::logic_error(fmt::format("{}:{}: {} does not hold", file, line, condition));
-}
+void fail_check(const char* condition, const char* file, int line) { throw std::logic_error(fmt::format("{}:{}: {} does not hold", file, line, condition)); }
 
 }  // namespace winnow

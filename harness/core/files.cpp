@@ -69,7 +69,8 @@ std::size_t read_some(int descriptor, char* into, std::size_t room, const fs::pa
 
 void refuse_special_target(const fs::path& path) {
   struct stat status;
-  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) throw input_error("{}: is {}; it is not overwritten, name a file", shown(path), kind_of(status.st_mode));
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    throw input_error("{}: is {}; it is not overwritten, name a file", shown(path), kind_of(status.st_mode));
 }
 
 }  // namespace
@@ -142,7 +143,8 @@ void AtomicFile::write_at(std::uint64_t offset, std::string_view bytes) {
 
 void AtomicFile::commit() {
   WINNOW_CHECK(descriptor_ >= 0);
-  if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) throw input_error("{}: cannot be written: {}", shown(path_), reason(errno));
+  if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0)
+    throw input_error("{}: cannot be written: {}", shown(path_), reason(errno));
   ::close(descriptor_);
   descriptor_ = -1;
   const fs::path folder = path_.parent_path().empty() ? "." : path_.parent_path();

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kDeepest = 64;
 constexpr std::size_t kNearWidth = 24;  // code points of the text that a message shows
-constexpr int kOutOfRange = 406;         // nlohmann's number for a number that overflows a double
+constexpr int kOutOfRange = 406;        // nlohmann's number for a number that overflows a double
 
 // nlohmann's lexer pulls characters through this; the shared cursor tells how far it has come.
 class Cursor {
@@ -84,7 +84,8 @@ class Builder {
   bool number_integer(std::int64_t value) { return put(value); }
   bool number_unsigned(std::uint64_t value) { return put(value); }
   bool number_float(double value, const std::string& digits) {
-    if (digits.find_first_of(".eE") == digits.npos) source_.refuse(start_of(digits, offset()), fmt::format("the integer {} does not fit into 64 bits", shortened(digits)));
+    if (digits.find_first_of(".eE") == digits.npos)
+      source_.refuse(start_of(digits, offset()), fmt::format("the integer {} does not fit into 64 bits", shortened(digits)));
     return put(value);
   }
   bool string(std::string& value) { return put(std::move(value)); }
@@ -176,8 +177,8 @@ Value parse(std::string_view text, std::string_view name, JsonComments comments)
   check_bytes(source);
   const char* cursor = text.data();
   Builder<Value> builder(source, cursor);
-  const bool complete = Value::sax_parse(Cursor(text.data(), &cursor), Cursor(text.data() + text.size(), &cursor), &builder, nlohmann::detail::input_format_t::json, true,
-                                         comments == JsonComments::kAllowed);
+  const bool complete = Value::sax_parse(Cursor(text.data(), &cursor), Cursor(text.data() + text.size(), &cursor), &builder,
+                                         nlohmann::detail::input_format_t::json, true, comments == JsonComments::kAllowed);
   WINNOW_CHECK(complete);
   return builder.take();
 }

@@ -13,7 +13,6 @@
 namespace winnow {
 namespace {
 
-
 double weight_of(const StratumSample& sample) {
   if (sample.weight > 0) return sample.weight;
   return static_cast<double>(sample.population > 0 ? sample.population : sample.count);

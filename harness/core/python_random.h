@@ -10,11 +10,11 @@ namespace winnow {
 class PythonRandom {
  public:
   explicit PythonRandom(std::uint64_t seed);
-  std::uint32_t bits32();                  // getrandbits(32)
-  std::uint32_t bits(int count);           // getrandbits(count), 1 ≤ count ≤ 32
-  std::uint64_t below(std::uint64_t n);    // _randbelow(n), n > 0
-  double uniform();                        // random()
-  std::int64_t integer(std::int64_t low, std::int64_t high);  // randint(low, high), both ends included
+  std::uint32_t bits32();                                                       // getrandbits(32)
+  std::uint32_t bits(int count);                                                // getrandbits(count), 1 ≤ count ≤ 32
+  std::uint64_t below(std::uint64_t n);                                         // _randbelow(n), n > 0
+  double uniform();                                                             // random()
+  std::int64_t integer(std::int64_t low, std::int64_t high);                    // randint(low, high), both ends included
   std::vector<std::size_t> sample(std::size_t population, std::size_t count);   // indices of sample(range(population), count)
   std::vector<std::size_t> choices(std::size_t population, std::size_t count);  // indices of choices(range(population), k=count)
 

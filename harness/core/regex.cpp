@@ -134,7 +134,8 @@ struct Regex::Code {
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     compiled = pcre2_compile(units(translated), translated.size(), PCRE2_UTF | PCRE2_UCP, &error, &offset, context);
     pcre2_compile_context_free(context);
-    if (!compiled) throw input_error("the pattern '{}' is no regular expression: {} (near its character {})", one_line(source, kShownPattern), message_of(error), offset);
+    if (!compiled)
+      throw input_error("the pattern '{}' is no regular expression: {} (near its character {})", one_line(source, kShownPattern), message_of(error), offset);
     limits = pcre2_match_context_create(nullptr);
     pcre2_set_match_limit(limits, kMostSteps);
     pcre2_set_heap_limit(limits, kMostKibibytes);
@@ -163,15 +164,21 @@ namespace {
 class Walk {
  public:
   Walk(const pcre2_code* compiled, pcre2_match_context* limits, std::string_view pattern, std::string_view text)
-      : compiled_(compiled), limits_(limits), pattern_(pattern), text_(text), found_(pcre2_match_data_create_from_pattern(compiled, nullptr), pcre2_match_data_free) {
+      : compiled_(compiled),
+        limits_(limits),
+        pattern_(pattern),
+        text_(text),
+        found_(pcre2_match_data_create_from_pattern(compiled, nullptr), pcre2_match_data_free) {
     if (!is_valid_utf8(text)) throw input_error("a text that is not UTF-8 cannot be searched for '{}'", one_line(pattern, kShownPattern));
   }
 
   // As Python's finditer goes on: after an empty match only something longer may begin at the same place.
   bool next(RegexMatch& match) {
-    const int count = pcre2_match(compiled_, units(text_), text_.size(), from_, PCRE2_NO_UTF_CHECK | (was_empty_ ? PCRE2_NOTEMPTY_ATSTART : 0), found_.get(), limits_);
+    const int count =
+        pcre2_match(compiled_, units(text_), text_.size(), from_, PCRE2_NO_UTF_CHECK | (was_empty_ ? PCRE2_NOTEMPTY_ATSTART : 0), found_.get(), limits_);
     if (count == PCRE2_ERROR_NOMATCH) return false;
-    if (count < 0) throw input_error("searching a text of {} bytes for '{}' was given up: {}", text_.size(), one_line(pattern_, kShownPattern), message_of(count));
+    if (count < 0)
+      throw input_error("searching a text of {} bytes for '{}' was given up: {}", text_.size(), one_line(pattern_, kShownPattern), message_of(count));
     const PCRE2_SIZE* places = pcre2_get_ovector_pointer(found_.get());
     match.begin = places[0];
     match.end = places[1];

@@ -11,8 +11,8 @@ namespace winnow {
 
 // Where a pattern matched: views into the text that was searched.
 struct RegexMatch {
-  std::size_t begin, end;                                // bytes of the text
-  std::vector<std::optional<std::string_view>> groups;   // [0] the whole match; empty where a group took no part
+  std::size_t begin, end;                               // bytes of the text
+  std::vector<std::optional<std::string_view>> groups;  // [0] the whole match; empty where a group took no part
 
   std::string_view group(std::size_t number) const { return groups.at(number).value_or(std::string_view()); }
 };
@@ -26,8 +26,8 @@ class Regex {
   std::size_t group_count() const { return group_count_; }  // without the whole match
 
   // All of these throw Error(kInput) where the text is not UTF-8 or the limit is reached.
-  std::optional<RegexMatch> search(std::string_view text) const;   // re.search
-  std::vector<RegexMatch> find_all(std::string_view text) const;   // re.finditer
+  std::optional<RegexMatch> search(std::string_view text) const;  // re.search
+  std::vector<RegexMatch> find_all(std::string_view text) const;  // re.finditer
   void for_each(std::string_view text, const std::function<void(const RegexMatch&)>& take) const;
   // re.sub; the template knows \1, \g<1>, \\ and \n as Python's does.
   std::string replace_all(std::string_view text, std::string_view replacement) const;

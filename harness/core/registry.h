@@ -48,7 +48,8 @@ class Registry {
     if (position == entries_.end()) {
       const std::vector<std::string> known = names();
       const std::string near = nearest_name(name, known);
-      throw input_error("there is no {} '{}'{}; there are: {}", Plugin::kKind, one_line(name, 60), near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", "));
+      throw input_error("there is no {} '{}'{}; there are: {}", Plugin::kKind, one_line(name, 60),
+                        near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", "));
     }
     return position->second.plugin;
   }

@@ -13,7 +13,9 @@ constexpr std::size_t kShownWidth = 60;
 
 std::string shown(const Json& value) { return one_line(value.dump(-1, ' ', false, Json::error_handler_t::replace), kShownWidth); }
 
-bool is_integer(const Json& value) { return value.is_number_integer() && !(value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{INT64_MAX}); }
+bool is_integer(const Json& value) {
+  return value.is_number_integer() && !(value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{INT64_MAX});
+}
 bool is_number(const Json& value) { return value.is_number() && std::isfinite(value.get<double>()); }
 
 template <class Test>
@@ -66,7 +68,8 @@ std::string expectation(const Setting& setting) {
 
 bool in_range(const Setting& setting, const Json& value) {
   if (value.is_array()) return std::all_of(value.begin(), value.end(), [&](const Json& item) { return in_range(setting, item); });
-  if (value.is_string()) return setting.choices.empty() || std::find(setting.choices.begin(), setting.choices.end(), value.get_ref<const std::string&>()) != setting.choices.end();
+  if (value.is_string())
+    return setting.choices.empty() || std::find(setting.choices.begin(), setting.choices.end(), value.get_ref<const std::string&>()) != setting.choices.end();
   if (!value.is_number()) return true;
   const double number = value.get<double>();
   return !(setting.minimum && number < *setting.minimum) && !(setting.maximum && number > *setting.maximum);
@@ -77,14 +80,18 @@ Json normalised(Json value, SettingType type) {
   if (type == SettingType::kNumber) return value.get<double>() + 0.0;  // −0 becomes 0
   if (type == SettingType::kInteger) return value.get<std::int64_t>();
   if (value.is_array()) {
-    for (Json& item : value) item = normalised(item, type == SettingType::kNumberList ? SettingType::kNumber : type == SettingType::kIntegerList ? SettingType::kInteger : SettingType::kString);
+    for (Json& item : value)
+      item = normalised(item, type == SettingType::kNumberList    ? SettingType::kNumber
+                              : type == SettingType::kIntegerList ? SettingType::kInteger
+                                                                  : SettingType::kString);
   }
   return value;
 }
 
 Json checked(std::string_view owner, const Setting& setting, const Json& value) {
   const auto type = std::find_if(setting.types.begin(), setting.types.end(), [&](SettingType candidate) { return has_type(value, candidate); });
-  if (type == setting.types.end() || !in_range(setting, value)) throw input_error("{}: setting '{}' is {}; expected {}", owner, setting.name, shown(value), expectation(setting));
+  if (type == setting.types.end() || !in_range(setting, value))
+    throw input_error("{}: setting '{}' is {}; expected {}", owner, setting.name, shown(value), expectation(setting));
   return normalised(value, *type);
 }
 
@@ -92,8 +99,8 @@ void refuse_unknown(std::string_view owner, std::span<const Setting> known, cons
   std::vector<std::string> names;
   for (const Setting& setting : known) names.push_back(setting.name);
   const std::string near = nearest_name(name, names);
-  throw input_error("{}: unknown setting '{}'{}; it knows: {}", owner, one_line(name, kShownWidth), near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                    names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+  throw input_error("{}: unknown setting '{}'{}; it knows: {}", owner, one_line(name, kShownWidth),
+                    near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
 }
 
 // Edits that turn one word into the other; two neighbours changing places are one.

@@ -13,7 +13,6 @@
 namespace winnow {
 namespace {
 
-
 std::vector<double> differences(std::span<const double> first, std::span<const double> second) {
   WINNOW_CHECK(first.size() == second.size());
   std::vector<double> result(first.size());

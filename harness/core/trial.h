@@ -11,12 +11,12 @@ namespace winnow {
 
 // What is to be run: one model, pruned one way, on one task.
 struct Cell {
-  std::string key;        // sha256 of canonical_json(identity)
-  Json identity;          // model and tokenizer digests, dtype, device kind, engine version; steps with versions; task, version, settings, data digests
-  std::string model;      // as the sweep file names it
-  std::string variant;    // its label
-  std::string task;       // registered name
-  std::string task_label; // what reports show: the task, with its settings where a sweep has it twice
+  std::string key;         // sha256 of canonical_json(identity)
+  Json identity;           // model and tokenizer digests, dtype, device kind, engine version; steps with versions; task, version, settings, data digests
+  std::string model;       // as the sweep file names it
+  std::string variant;     // its label
+  std::string task;        // registered name
+  std::string task_label;  // what reports show: the task, with its settings where a sweep has it twice
   std::size_t model_index = 0, variant_index = 0, task_index = 0;  // into the Sweep
 };
 
@@ -50,18 +50,18 @@ struct ExampleRecord {
 // What came back for one example under one filter.
 struct Answer {
   std::string filter = "none";
-  std::string reply;                         // after the filter; for multiple choice empty
-  std::map<std::string, double> values = {}; // "acc" → 1; what aggregate() sums
+  std::string reply;                          // after the filter; for multiple choice empty
+  std::map<std::string, double> values = {};  // "acc" → 1; what aggregate() sums
 };
 
 struct RecordedAnswer {
   ExampleRecord example;
-  std::string prompt;  // context of the first request
+  std::string prompt;                  // context of the first request
   std::vector<std::string> arguments;  // continuations, or the stop strings
   std::string raw_reply;               // generated text before filters
   std::vector<double> log_likelihoods;
   std::vector<bool> greedy;
-  std::vector<Answer> answers;  // one per filter
+  std::vector<Answer> answers;             // one per filter
   std::vector<std::string> contexts = {};  // of every argument, where choices have contexts of their own (WinoGrande); empty where `prompt` is that of all
 };
 

@@ -17,7 +17,7 @@ class TrialLog {
   virtual std::set<std::string> finished_keys() = 0;
 
   struct OpenTrial {
-    std::int64_t id = 0;                                      // 0: another live process is running the cell, or finished it since finished_keys(); leave it alone
+    std::int64_t id = 0;  // 0: another live process is running the cell, or finished it since finished_keys(); leave it alone
     std::set<std::pair<std::string, std::int64_t>> answered;  // (leaf, doc_id) already saved by a run that was cut off
     std::map<std::string, double> seconds;                    // what that run had spent
   };

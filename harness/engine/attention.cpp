@@ -103,8 +103,14 @@ void attend_by_kernels(const AttentionConfig& config, const PackedBatch& batch, 
   const auto run = [&](std::int64_t index) {
     const AttentionTask& task = tasks[index];
     const std::int64_t offset = (task.segment->first_row + task.first) * stride + task.kv_head * group * config.head_dim;
-    attend_head<T>({.query = query_values + offset, .out = results + offset, .query_stride = stride, .rows = task.rows, .group = group,
-                    .head_dim = config.head_dim, .first_position = task.context + task.first, .window = config.sliding_window},
+    attend_head<T>({.query = query_values + offset,
+                    .out = results + offset,
+                    .query_stride = stride,
+                    .rows = task.rows,
+                    .group = group,
+                    .head_dim = config.head_dim,
+                    .first_position = task.context + task.first,
+                    .window = config.sliding_window},
                    spans_of(config, task, layer, own_keys, own_values));
   };
   constexpr std::int64_t kWorthThreads = 1 << 18;

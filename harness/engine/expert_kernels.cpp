@@ -16,9 +16,9 @@ constexpr std::int64_t kActivationsOfGroup = std::int64_t{1} << 25;
 
 // One slot for every (row, expert) that is computed, in the order of the experts.
 struct Slots {
-  std::vector<std::int64_t> begin;     // [experts + 1]: first slot of each expert
-  std::vector<std::int64_t> row;       // of each slot
-  std::vector<std::int64_t> of_choice; // [rows · k]; −1: skipped
+  std::vector<std::int64_t> begin;      // [experts + 1]: first slot of each expert
+  std::vector<std::int64_t> row;        // of each slot
+  std::vector<std::int64_t> of_choice;  // [rows · k]; −1: skipped
 };
 
 Slots assign_slots(const Routing& routing, std::size_t experts) {
@@ -141,8 +141,8 @@ class ExpertRun {
 };
 
 template <class T>
-at::Tensor run_experts(const MoeWeights& moe, int layer, const at::Tensor& input, const Routing& routing, const at::Tensor& shared, const at::Tensor& shared_gate,
-                       const Observer& observer) {
+at::Tensor run_experts(const MoeWeights& moe, int layer, const at::Tensor& input, const Routing& routing, const at::Tensor& shared,
+                       const at::Tensor& shared_gate, const Observer& observer) {
   ExpertRun<T> experts(moe, layer, input, routing, observer);
   experts.run();
   return experts.combine(shared, shared_gate);

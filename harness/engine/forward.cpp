@@ -104,8 +104,8 @@ void throw_non_finite(const Model& model, const PackedBatch& batch, std::int64_t
     if (!hidden[row].isfinite().all().item<bool>()) where = fmt::format("in layer {}", layer);
   }
   const float position = row_positions(batch).const_data_ptr<float>()[row];
-  throw std::runtime_error(fmt::format("the logits at position {} (row {} of the batch, token {}) are not finite: the first non-finite value appears {}", position, row,
-                                       batch.tokens[row], where));
+  throw std::runtime_error(fmt::format("the logits at position {} (row {} of the batch, token {}) are not finite: the first non-finite value appears {}",
+                                       position, row, batch.tokens[row], where));
 }
 
 }  // namespace winnow

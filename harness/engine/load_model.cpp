@@ -141,7 +141,8 @@ class Loader {
   void pack(const TensorSpec& spec, const at::Tensor& stored) {
     const StackLayout& layout = stack_layout(spec);
     if (layout.width % 8 != 0 || layout.hidden % 8 != 0)
-      throw unsupported_error("experts as bitmaps: {} is {} x {}, and both must be multiples of 8; load the experts dense", spec.name, spec.shape[0], spec.shape[1]);
+      throw unsupported_error("experts as bitmaps: {} is {} x {}, and both must be multiples of 8; load the experts dense", spec.name, spec.shape[0],
+                              spec.shape[1]);
     if (packers_.layer != spec.layer) {
       packers_ = {spec.layer, BitmapPacker(layout.stored, 2 * layout.width, layout.hidden), BitmapPacker(layout.stored, layout.hidden, layout.width)};
     }
@@ -204,7 +205,9 @@ class Loader {
       case Role::kSharedUp: layer.moe->shared->up.weight = own(stored); break;
       case Role::kSharedDown: layer.moe->shared->down.weight = own(stored); break;
       case Role::kSharedRouter: layer.moe->shared_router = own_as(stored.to(options_.dtype), at::kFloat); break;
-      case Role::kEmbedding: case Role::kFinalNorm: case Role::kOutputHead: WINNOW_CHECK(spec.layer < 0);
+      case Role::kEmbedding:
+      case Role::kFinalNorm:
+      case Role::kOutputHead: WINNOW_CHECK(spec.layer < 0);
     }
   }
 
@@ -220,13 +223,13 @@ class Loader {
   WeightSource& source_;
   const LoadOptions& options_;
   Model model_;
-  std::vector<std::vector<int>> kept_;                // by layer; empty on dense layers
-  std::vector<std::shared_ptr<GatedMlp>> experts_;    // of all layers, writable while loading
-  std::vector<std::size_t> first_expert_;             // by layer, into experts_
+  std::vector<std::vector<int>> kept_;              // by layer; empty on dense layers
+  std::vector<std::shared_ptr<GatedMlp>> experts_;  // of all layers, writable while loading
+  std::vector<std::size_t> first_expert_;           // by layer, into experts_
   struct {
     int layer = -1;
     std::optional<BitmapPacker> gate_up, down;
-  } packers_;  // of the layer that is being read
+  } packers_;                                         // of the layer that is being read
   std::pair<int, StackLayout> stack_layout_{-1, {}};  // the same, or another's that was asked for last
 };
 

@@ -18,7 +18,7 @@ struct Linear {
   std::int64_t in_features() const { return weight.size(1); }
 };
 
-struct GatedMlp {  // down(silu(gate x) * up x)
+struct GatedMlp {   // down(silu(gate x) * up x)
   Linear gate, up;  // [width, hidden]
   Linear down;      // [hidden, width]
 };
@@ -31,10 +31,10 @@ struct AttentionWeights {
 // Matrices [stored, rows, columns] of which a zero takes one bit and any other weight one bit more than itself.
 struct BitmapMatrices {
   std::int64_t stored = 0, rows = 0, columns = 0;
-  at::Tensor bits;                       // uint8 [stored, rows · columns / 8], row-major, most significant first, 1 = not zero
-  at::Tensor values;                     // those that are not zero, in order
-  at::Tensor row_begin;                  // int64 [stored · rows]: first value of each row
-  std::vector<std::int64_t> begin;       // [stored + 1], of each matrix, on the host
+  at::Tensor bits;                  // uint8 [stored, rows · columns / 8], row-major, most significant first, 1 = not zero
+  at::Tensor values;                // those that are not zero, in order
+  at::Tensor row_begin;             // int64 [stored · rows]: first value of each row
+  std::vector<std::int64_t> begin;  // [stored + 1], of each matrix, on the host
   std::int64_t nbytes() const;
 };
 
@@ -47,7 +47,7 @@ struct ExpertStack {
 };
 
 struct MoeWeights {
-  at::Tensor router;  // [experts, hidden], f32
+  at::Tensor router;                                     // [experts, hidden], f32
   std::vector<std::shared_ptr<const GatedMlp>> experts;  // those present, in router order; merged ones may be shared
   std::vector<int> original_index;                       // of each in the checkpoint
   std::optional<double> skip_beta;                       // Lu et al. §3.3: skip the later experts of a token by this threshold
@@ -68,9 +68,9 @@ struct Model {
   ModelConfig config;
   at::ScalarType dtype;
   at::Device device = at::kCPU;
-  at::Tensor embedding;   // [vocabulary, hidden]
-  at::Tensor final_norm;  // [hidden]
-  Linear output_head;     // [vocabulary, hidden]; the embedding where they are tied
+  at::Tensor embedding;         // [vocabulary, hidden]
+  at::Tensor final_norm;        // [hidden]
+  Linear output_head;           // [vocabulary, hidden]; the embedding where they are tied
   at::Tensor rope_frequencies;  // [head_dim / 2], f32, on the CPU
   std::vector<LayerWeights> layers;
 };

@@ -45,7 +45,8 @@ at::Tensor add_by_kernels(const at::Tensor& a, const at::Tensor& b) {
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
   if (path_of(x) != CpuPath::kOperators) {
-    return x.scalar_type() == at::kFloat ? norm_by_kernels<float>(x.contiguous(), weight, epsilon) : norm_by_kernels<at::BFloat16>(x.contiguous(), weight, epsilon);
+    return x.scalar_type() == at::kFloat ? norm_by_kernels<float>(x.contiguous(), weight, epsilon)
+                                         : norm_by_kernels<at::BFloat16>(x.contiguous(), weight, epsilon);
   }
   if (takes_device_path(x)) return at::rms_norm(x, {x.size(1)}, weight, epsilon);
   const at::Tensor wide = x.to(at::kFloat);

@@ -15,11 +15,11 @@ struct Routing {
 
 // One expert's work in one layer for one batch; called for experts with at least one row only.
 struct ExpertCall {
-  int layer, expert;  // index among those present
-  at::Tensor rows;       // [n], int64, into the batch
-  at::Tensor input;      // [n, hidden]
-  at::Tensor activation; // [n, width]: silu(gate x) * up x, the input of down
-  at::Tensor output;     // [n, hidden], not multiplied by the gate weight
+  int layer, expert;      // index among those present
+  at::Tensor rows;        // [n], int64, into the batch
+  at::Tensor input;       // [n, hidden]
+  at::Tensor activation;  // [n, width]: silu(gate x) * up x, the input of down
+  at::Tensor output;      // [n, hidden], not multiplied by the gate weight
 };
 
 // Input of a linear map that is not an expert's (those are in ExpertCall): attention, router, dense and shared MLPs. One call per map, in the

@@ -112,7 +112,8 @@ Routing route_on_device(const RouterConfig& config, const MoeWeights& moe, const
 at::Tensor multiply_wide(const at::Tensor& input, const at::Tensor& weight) {
   if (path_of(input) == CpuPath::kOperators) return at::linear(input.to(at::kFloat), weight);
   const at::Tensor matrix = weight.contiguous();
-  return input.scalar_type() == at::kFloat ? multiply_wide_by_kernels<float>(input.contiguous(), matrix) : multiply_wide_by_kernels<at::BFloat16>(input.contiguous(), matrix);
+  return input.scalar_type() == at::kFloat ? multiply_wide_by_kernels<float>(input.contiguous(), matrix)
+                                           : multiply_wide_by_kernels<at::BFloat16>(input.contiguous(), matrix);
 }
 
 Routing route(const RouterConfig& config, const MoeWeights& moe, const at::Tensor& input) {

@@ -26,7 +26,8 @@ std::vector<RowStatistics> statistics_by_kernels(const at::Tensor& some) {
 }
 
 std::vector<RowStatistics> statistics_of(const at::Tensor& some) {
-  if (path_of(some) != CpuPath::kOperators) return some.scalar_type() == at::kFloat ? statistics_by_kernels<float>(some) : statistics_by_kernels<at::BFloat16>(some);
+  if (path_of(some) != CpuPath::kOperators)
+    return some.scalar_type() == at::kFloat ? statistics_by_kernels<float>(some) : statistics_by_kernels<at::BFloat16>(some);
   const at::Tensor wide = some.to(at::kFloat);
   const at::Tensor log_sum = wide.logsumexp(1).cpu(), largest = wide.amax(1).cpu(), argmax = wide.argmax(1).cpu();
   std::vector<RowStatistics> statistics;

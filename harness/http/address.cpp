@@ -35,7 +35,8 @@ Address parse_address(std::string_view text) {
   const Url url(curl_url(), curl_url_cleanup);
   const std::string copy(text);
   // libcurl would take the first part of a path for a missing host.
-  const bool is_plain = std::none_of(copy.begin(), copy.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7f; }) && copy.find(":///") == std::string::npos;
+  const bool is_plain =
+      std::none_of(copy.begin(), copy.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7f; }) && copy.find(":///") == std::string::npos;
   const bool is_url = is_plain && url && curl_url_set(url.get(), CURLUPART_URL, copy.c_str(), 0) == CURLUE_OK;
   if (is_url && !(part(url.get(), CURLUPART_USER) + part(url.get(), CURLUPART_PASSWORD)).empty()) {
     throw input_error("an address holds a user name or password; leave them out, and name the environment variable that holds the key instead (api_key_env)");

@@ -14,9 +14,9 @@ struct RopeConfig {
   enum class Kind { kDefault, kLinear, kLlama3 };
   Kind kind = Kind::kDefault;
   double theta = 10000;
-  double factor = 1;                                    // linear, llama3
-  double low_freq_factor = 1, high_freq_factor = 4;     // llama3
-  std::int64_t original_max_positions = 0;              // llama3
+  double factor = 1;                                 // linear, llama3
+  double low_freq_factor = 1, high_freq_factor = 4;  // llama3
+  std::int64_t original_max_positions = 0;           // llama3
 };
 
 struct AttentionConfig {
@@ -34,13 +34,13 @@ struct RouterConfig {
 struct LayerConfig {
   enum class Mlp { kDense, kMoe };
   Mlp mlp = Mlp::kDense;
-  std::int64_t dense_width = 0;   // kDense
-  std::int64_t experts = 0;       // kMoe; may differ between layers (per_layer_config)
-  std::int64_t expert_width = 0;  // kMoe
-  std::int64_t shared_width = 0;  // kMoe; 0: no shared expert
-  bool shared_gate = false;       // its output times sigmoid(shared_gate · x)
-  std::optional<double> skip_beta;        // set by a plan: later experts of a token are skipped below this ratio (Lu et al., 2402.14800 §3.3)
-  std::vector<int> expert_storage = {};   // set by a plan: expert i runs with the weights of expert_storage[i]; empty: its own
+  std::int64_t dense_width = 0;          // kDense
+  std::int64_t experts = 0;              // kMoe; may differ between layers (per_layer_config)
+  std::int64_t expert_width = 0;         // kMoe
+  std::int64_t shared_width = 0;         // kMoe; 0: no shared expert
+  bool shared_gate = false;              // its output times sigmoid(shared_gate · x)
+  std::optional<double> skip_beta;       // set by a plan: later experts of a token are skipped below this ratio (Lu et al., 2402.14800 §3.3)
+  std::vector<int> expert_storage = {};  // set by a plan: expert i runs with the weights of expert_storage[i]; empty: its own
 };
 
 struct ModelConfig {
@@ -52,17 +52,17 @@ struct ModelConfig {
   AttentionConfig attention;
   RouterConfig router;
   std::vector<LayerConfig> layers;
-  std::string dtype;                        // of the weights as stored: "f32", "f16", "bf16"
+  std::string dtype;  // of the weights as stored: "f32", "f16", "bf16"
   std::optional<std::int64_t> bos_id;
-  std::vector<std::int64_t> eos_ids;        // of generation_config.json where there is one, else config.json
+  std::vector<std::int64_t> eos_ids;  // of generation_config.json where there is one, else config.json
   // Settings of generation_config.json that would change greedy decoding in transformers and that the engine does not apply:
   // "repetition_penalty 1.05". To be reported with every generated score.
   std::vector<std::string> generation_settings_ignored;
-  Json original;                            // config.json
+  Json original;  // config.json
 
   std::int64_t moe_layers() const;
-  std::int64_t parameters() const;          // all
-  std::int64_t active_parameters() const;   // used by one token
+  std::int64_t parameters() const;         // all
+  std::int64_t active_parameters() const;  // used by one token
 };
 
 }  // namespace winnow

@@ -9,18 +9,30 @@ namespace winnow {
 
 // What a tensor is for. Shapes: H hidden, V vocabulary, I width of the (expert) MLP, E experts, A heads·head_dim, K kv_heads·head_dim.
 enum class Role {
-  kEmbedding,       // [V, H]
-  kFinalNorm,       // [H]
-  kOutputHead,      // [V, H]; absent where embeddings are tied
-  kAttentionNorm,   // [H]
-  kMlpNorm,         // [H]
-  kQuery, kKey, kValue, kOutput,                    // [A, H] [K, H] [K, H] [H, A]
-  kQueryBias, kKeyBias, kValueBias, kOutputBias,    // [A] [K] [K] [H]
-  kDenseGate, kDenseUp, kDenseDown,                 // [I, H] [I, H] [H, I]
-  kRouter,                                          // [E, H]
-  kExpertGate, kExpertUp, kExpertDown,              // [I, H] [I, H] [H, I]
-  kSharedGate, kSharedUp, kSharedDown,              // [I, H] [I, H] [H, I]
-  kSharedRouter,                                    // [1, H]
+  kEmbedding,      // [V, H]
+  kFinalNorm,      // [H]
+  kOutputHead,     // [V, H]; absent where embeddings are tied
+  kAttentionNorm,  // [H]
+  kMlpNorm,        // [H]
+  kQuery,
+  kKey,
+  kValue,
+  kOutput,  // [A, H] [K, H] [K, H] [H, A]
+  kQueryBias,
+  kKeyBias,
+  kValueBias,
+  kOutputBias,  // [A] [K] [K] [H]
+  kDenseGate,
+  kDenseUp,
+  kDenseDown,  // [I, H] [I, H] [H, I]
+  kRouter,     // [E, H]
+  kExpertGate,
+  kExpertUp,
+  kExpertDown,  // [I, H] [I, H] [H, I]
+  kSharedGate,
+  kSharedUp,
+  kSharedDown,    // [I, H] [I, H] [H, I]
+  kSharedRouter,  // [1, H]
 };
 
 // One tensor a checkpoint of this family must have.

@@ -17,17 +17,17 @@ struct StatField {
 };
 
 constexpr StatField kStatFields[] = {{"count", &LayerStats::count},
-                             {"router_probability", &LayerStats::router_probability},
-                             {"gate_probability", &LayerStats::gate_probability},
-                             {"gate_renormalized", &LayerStats::gate_renormalized},
-                             {"coactivation", &LayerStats::coactivation},
-                             {"output_norm", &LayerStats::output_norm},
-                             {"output_square_norm", &LayerStats::output_square_norm},
-                             {"probability_norm", &LayerStats::probability_norm},
-                             {"renormalized_norm", &LayerStats::renormalized_norm},
-                             {"max_activation", &LayerStats::max_activation},
-                             {"skip_ratios", &LayerStats::skip_ratios},
-                             {"mean_output", &LayerStats::mean_output}};
+                                     {"router_probability", &LayerStats::router_probability},
+                                     {"gate_probability", &LayerStats::gate_probability},
+                                     {"gate_renormalized", &LayerStats::gate_renormalized},
+                                     {"coactivation", &LayerStats::coactivation},
+                                     {"output_norm", &LayerStats::output_norm},
+                                     {"output_square_norm", &LayerStats::output_square_norm},
+                                     {"probability_norm", &LayerStats::probability_norm},
+                                     {"renormalized_norm", &LayerStats::renormalized_norm},
+                                     {"max_activation", &LayerStats::max_activation},
+                                     {"skip_ratios", &LayerStats::skip_ratios},
+                                     {"mean_output", &LayerStats::mean_output}};
 
 using NamedTensors = std::map<std::string, at::Tensor>;
 

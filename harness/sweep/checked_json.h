@@ -30,7 +30,8 @@ class CheckedJson {
   void locate(const std::string& path, const std::function<void()>& check) const;
 
   // Settings of the object at `path`, each fault at its own key. `beside` are names it may have that are no settings.
-  Params settings(const std::string& path, const Json& object, std::string_view owner, std::span<const Setting> known, std::span<const std::string> beside) const;
+  Params settings(const std::string& path, const Json& object, std::string_view owner, std::span<const Setting> known,
+                  std::span<const std::string> beside) const;
 
  private:
   const AppliedOverride* override_of(const std::string& path) const;

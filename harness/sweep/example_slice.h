@@ -14,9 +14,9 @@ namespace winnow {
 // Examples that go to the model in one call: of one group, few enough to be held in memory.
 struct ExampleSlice {
   std::vector<Example> examples;
-  std::vector<Request> requests;      // of all of them, one after another
-  std::vector<std::size_t> owner;     // of each request, into examples
-  std::vector<std::size_t> first;     // request of each example
+  std::vector<Request> requests;   // of all of them, one after another
+  std::vector<std::size_t> owner;  // of each request, into examples
+  std::vector<std::size_t> first;  // request of each example
 };
 
 // Cuts a task's examples into slices, leaving out those already answered.

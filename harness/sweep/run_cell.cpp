@@ -26,7 +26,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMaxUnsavedAnswers = 512;
 constexpr double kSecondsBetweenScores = 2;
 
-
 AnswerSettings answer_settings(const Json& settings) {
   AnswerSettings result;
   if (settings.contains("max_length")) result.max_length = settings["max_length"].get<int>();
@@ -93,8 +92,9 @@ class CellRunner {
     }
     TrialEnd ended = end();
     const UntilJudgement& judgement = until.judgement();
-    ended.reason = fmt::format("{} of {} examples; difference from the unpruned model {:+.4f} ({:+.4f} … {:+.4f}, {:g} %): {}", judgement.examples, judgement.population,
-                               judgement.difference, judgement.interval.low, judgement.interval.high, 100 * settings.confidence, judgement.how);
+    ended.reason =
+        fmt::format("{} of {} examples; difference from the unpruned model {:+.4f} ({:+.4f} … {:+.4f}, {:g} %): {}", judgement.examples, judgement.population,
+                    judgement.difference, judgement.interval.low, judgement.interval.high, 100 * settings.confidence, judgement.how);
     const std::vector<Metric> metrics = until.metrics();
     ended.metrics.insert(ended.metrics.end(), metrics.begin(), metrics.end());
     return ended;
@@ -133,7 +133,8 @@ class CellRunner {
     const Limits& limits = run_.sweep.limits;
     if (limits.seconds > 0 && seconds_since(began_at_) > limits.seconds)
       throw std::runtime_error(fmt::format("timed out after {:.0f} s: limits.seconds is {}", seconds_since(began_at_), limits.seconds));
-    if (limits.tokens > 0 && spent_.tokens_forwarded + static_cast<double>(model_.counters().tokens_forwarded - counted_.tokens_forwarded) > static_cast<double>(limits.tokens))
+    if (limits.tokens > 0 &&
+        spent_.tokens_forwarded + static_cast<double>(model_.counters().tokens_forwarded - counted_.tokens_forwarded) > static_cast<double>(limits.tokens))
       throw std::runtime_error(fmt::format("more than the {} tokens of limits.tokens went through the layers", limits.tokens));
   }
 

@@ -16,7 +16,8 @@ namespace {
 TrialEnd end_of(const std::exception& failure) {
   const std::string text = failure.what();
   const auto* error = dynamic_cast<const Error*>(&failure);
-  TrialEnd end{.status = error && error->kind() == ErrorKind::kUnsupported ? TrialStatus::kSkipped : TrialStatus::kFailed, .reason = text.substr(0, text.find('\n'))};
+  TrialEnd end{.status = error && error->kind() == ErrorKind::kUnsupported ? TrialStatus::kSkipped : TrialStatus::kFailed,
+               .reason = text.substr(0, text.find('\n'))};
   const bool allocator_says_so = text.find("can't allocate memory") != std::string::npos || text.find("not enough memory") != std::string::npos;
   if (dynamic_cast<const std::bad_alloc*>(&failure)) end.reason = "out of memory";
   if (!error && allocator_says_so) end.reason = "out of memory: " + end.reason;

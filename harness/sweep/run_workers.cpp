@@ -26,7 +26,6 @@ constexpr std::size_t kLastWords = 8;
 constexpr int kMillisecondsBetweenLooks = 200;
 constexpr double kSecondsToEnd = 60;  // after its last word
 
-
 enum class Look { kFirst, kSecond };  // kSecond: at what another process seemed to run
 
 // Cells of one group that still have to be run.

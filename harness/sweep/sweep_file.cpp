@@ -134,10 +134,12 @@ class SweepReader {
     if (settings.has("config") && !is_random) throw fault(path, "a config alone has no weights; add \"weights\": \"random\", or give the model's \"path\"");
     if (is_random && settings.has("recorded")) throw fault(path + ".weights", "recorded outputs have no weights");
     if (settings.has("seed") && !is_random) throw fault(path + ".seed", "only a model with \"weights\": \"random\" has a seed");
-    if (settings.has("experts") && !settings.has("path") && !settings.has("config")) throw fault(path + ".experts", "only a model that runs here has experts in memory");
+    if (settings.has("experts") && !settings.has("path") && !settings.has("config"))
+      throw fault(path + ".experts", "only a model that runs here has experts in memory");
     if (settings.has("dtype") && settings.has("recorded")) throw fault(path + ".dtype", "recorded outputs have no dtype");
     if (settings.has("endpoint")) {
-      if (settings.has("dtype") || is_random) throw fault(path, "a served model has the weights and dtype that its server gives it; leave out \"dtype\" and \"weights\"");
+      if (settings.has("dtype") || is_random)
+        throw fault(path, "a served model has the weights and dtype that its server gives it; leave out \"dtype\" and \"weights\"");
       model.served = read_served(path, settings);
       model.dtype.clear();
     } else if (settings.has("recorded")) {
@@ -166,7 +168,8 @@ class SweepReader {
     ServedSpec served{.endpoint = settings.get<std::string>("endpoint"), .model = settings.get<std::string>("model")};
     // What could hold a secret is not repeated, so that none of these two go through fault(), which shows an override as it was given.
     if (served.endpoint.find('@') != std::string::npos) {
-      throw input_error("{}.endpoint: it holds a user name or password; leave them out, and name the environment variable that holds the key in \"api_key_env\"", path);
+      throw input_error(
+          "{}.endpoint: it holds a user name or password; leave them out, and name the environment variable that holds the key in \"api_key_env\"", path);
     }
     served.api_key_env = settings.find<std::string>("api_key_env").value_or("");
     const bool is_name = std::all_of(served.api_key_env.begin(), served.api_key_env.end(),

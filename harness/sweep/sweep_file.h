@@ -15,22 +15,22 @@ namespace winnow {
 // A model behind an OpenAI-style endpoint.
 struct ServedSpec {
   std::string endpoint, model;
-  std::string tokenizer;          // folder or hub name
-  std::string api_key_env;        // environment variable that holds the key; empty: none
-  std::string scoring = "echo";   // "echo" | "none"
+  std::string tokenizer;         // folder or hub name
+  std::string api_key_env;       // environment variable that holds the key; empty: none
+  std::string scoring = "echo";  // "echo" | "none"
   int concurrency = 8, attempts = 8;
   double requests_per_second = 0, timeout_seconds = 300;  // 0: no limit
-  std::int64_t max_length = 0;    // 0: two less than the server's limit
+  std::int64_t max_length = 0;                            // 0: two less than the server's limit
 };
 
 // A model of the sweep: exactly one of path, recorded, config (random weights), served is set.
 struct ModelSpec {
   std::string name;
-  std::string path;      // folder or hub name "org/name[@revision]"
-  std::string recorded;  // JSONL of recorded outputs
-  std::string config;    // config.json of a model with "weights": "random"
-  std::uint64_t seed = 0;  // of random weights
-  std::string dtype = "bf16";  // to run in: "f32" | "bf16"
+  std::string path;                 // folder or hub name "org/name[@revision]"
+  std::string recorded;             // JSONL of recorded outputs
+  std::string config;               // config.json of a model with "weights": "random"
+  std::uint64_t seed = 0;           // of random weights
+  std::string dtype = "bf16";       // to run in: "f32" | "bf16"
   bool has_bitmap_experts = false;  // experts lie in memory as bitmap and values; not on the CPU
   GridValues grid = {};
   std::optional<ServedSpec> served = {};
@@ -62,8 +62,8 @@ struct VariantSpec {
   std::optional<CalibrationSpec> calibration = {};
   std::optional<double> total_sparsity = {};
   std::string scope = "linears";
-  std::vector<std::string> leave_out = {};   // regular expressions over tensor names
-  std::string replicate_of = {};             // label of the variant in the file whose "seeds" this is one of
+  std::vector<std::string> leave_out = {};  // regular expressions over tensor names
+  std::string replicate_of = {};            // label of the variant in the file whose "seeds" this is one of
   GridValues grid = {};
 };
 
@@ -88,10 +88,10 @@ struct Sweep {
   std::vector<TaskSpec> tasks;
   std::vector<Exclusion> exclusions;  // cells of the product to leave out
   std::string device = "cpu";
-  int threads = 0;               // 0: the machine's physical cores
+  int threads = 0;                   // 0: the machine's physical cores
   std::int64_t token_budget = 8192;  // rows of one pack
   Limits limits;
-  Json file;                         // as read, with the overrides carried out
+  Json file;  // as read, with the overrides carried out
 };
 
 // Parses and checks a whole sweep file: JSON with comments, unknown keys refused, plug-ins and their settings known. Relative paths are

@@ -17,7 +17,8 @@ std::string plug_in_name(const CheckedJson& file, const std::string& path, const
 // Reads the entries of "variants"; each fault is told at its place in the file.
 class VariantReader {
  public:
-  VariantReader(const CheckedJson& file, const std::filesystem::path& folder, const PrunerDeclarations& pruners) : file_(file), folder_(folder), pruners_(pruners) {}
+  VariantReader(const CheckedJson& file, const std::filesystem::path& folder, const PrunerDeclarations& pruners)
+      : file_(file), folder_(folder), pruners_(pruners) {}
 
   // The variant at `path`, or one for each of its seeds.
   std::vector<VariantSpec> read(const std::string& path, const Json& item) const;

@@ -119,8 +119,11 @@ class Generation {
   void start_prompts(const PrefixWalk& walk, std::int64_t node, std::int32_t first_token) {
     for (const std::size_t sequence : sequences_ending_at_.at(node)) {
       for (const Prompt* prompt : prompts_of_sequence_[sequence]) {
-        ActiveSequence one{prompt, StopCheck(run_.tokenizer, run_.model.config.eos_ids, *prompt), walk.path_blocks(node),
-                           std::make_shared<LiveBlock>(live_rows_, prompt->max_new_tokens), {}};
+        ActiveSequence one{prompt,
+                           StopCheck(run_.tokenizer, run_.model.config.eos_ids, *prompt),
+                           walk.path_blocks(node),
+                           std::make_shared<LiveBlock>(live_rows_, prompt->max_new_tokens),
+                           {}};
         run_.counters.tokens_asked += static_cast<std::int64_t>(prompt->ids.size());
         if (!take_token(one, first_token)) active_.push_back(std::move(one));
         if (stopped_) return;

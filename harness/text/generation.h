@@ -20,8 +20,8 @@ struct Prompt {
 };
 
 struct Generated {
-  TokenIds ids;            // new ones, that which ended it included
-  bool is_cut = false;     // max_new_tokens ended it
+  TokenIds ids;         // new ones, that which ended it included
+  bool is_cut = false;  // max_new_tokens ended it
 };
 
 // Continuous batching: prompts come in, common beginnings forwarded once, as sequences finish and as keys and values have room. Generation
@@ -29,9 +29,9 @@ struct Generated {
 struct GenerationRun {
   const Model& model;
   const Tokenizer& tokenizer;
-  std::int64_t token_budget;  // rows of a prefill batch
-  std::int64_t max_live_rows; // of keys and values, unless a single prompt needs more
-  std::size_t max_sequences;  // decoded side by side
+  std::int64_t token_budget;   // rows of a prefill batch
+  std::int64_t max_live_rows;  // of keys and values, unless a single prompt needs more
+  std::size_t max_sequences;   // decoded side by side
   PrefixSharing sharing;
   WorkCounters& counters;
   std::function<Continue(std::size_t owner, const Generated& generated)> on_generated;

@@ -13,18 +13,19 @@ namespace winnow {
 
 // How requests are to be read; part of the cell key through the task's settings.
 struct AnswerSettings {
-  std::optional<int> max_length;   // context window; default: the model's
-  std::optional<bool> add_bos;     // default: the tokenizer's own rule
+  std::optional<int> max_length;  // context window; default: the model's
+  std::optional<bool> add_bos;    // default: the tokenizer's own rule
   std::string profile = "lmeval-head";
 };
 
 // Deterministic counters and times of the work done since the model was opened.
 struct WorkCounters {
-  std::int64_t tokens_asked = 0;      // of all requests, were each forwarded alone (lm-eval's rows: choices of one question that share context+continuation[:-1] count once)
+  std::int64_t tokens_asked =
+      0;  // of all requests, were each forwarded alone (lm-eval's rows: choices of one question that share context+continuation[:-1] count once)
   std::int64_t tokens_forwarded = 0;  // rows that really went through the layers
   std::int64_t tokens_decoded = 0;    // of those, one-token decode steps
   double prefill_seconds = 0, decode_seconds = 0;
-  std::int64_t merged_boundaries = 0; // score requests whose context's ids changed when the continuation was encoded with it
+  std::int64_t merged_boundaries = 0;  // score requests whose context's ids changed when the continuation was encoded with it
   std::int64_t expert_evaluations = 0, expert_evaluations_skipped = 0;
 };
 

@@ -62,8 +62,8 @@ class Builder {
 
   std::span<const TokenIds> sequences_;
   PrefixTree& tree_;
-  std::vector<std::size_t> order_;       // sequences in lexicographic order
-  std::vector<std::int64_t> common_;     // [i]: tokens that order_[i − 1] and order_[i] agree on
+  std::vector<std::size_t> order_;    // sequences in lexicographic order
+  std::vector<std::int64_t> common_;  // [i]: tokens that order_[i − 1] and order_[i] agree on
 };
 
 }  // namespace

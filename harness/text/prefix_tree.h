@@ -9,8 +9,8 @@ namespace winnow {
 
 // A run of tokens that one or several sequences have in common behind their parent's; it is forwarded once for all of them.
 struct PrefixNode {
-  std::int64_t parent = -1;     // index of the node before it; always smaller than its own
-  std::size_t sequence = 0;     // one of those that hold the run
+  std::int64_t parent = -1;         // index of the node before it; always smaller than its own
+  std::size_t sequence = 0;         // one of those that hold the run
   std::int64_t begin = 0, end = 0;  // where it stands in the sequence
   std::int64_t subtree_end = 0;     // nodes [index, subtree_end) are it and its descendants
 };
@@ -25,7 +25,7 @@ struct PrefixTree {
   std::vector<PrefixNode> nodes;
   std::vector<std::int64_t> last_node;  // by sequence: the node that holds its last token
 
-  std::int64_t rows() const;  // that go through the layers when every node is forwarded once
+  std::int64_t rows() const;                                   // that go through the layers when every node is forwarded once
   std::vector<std::int64_t> path(std::size_t sequence) const;  // nodes from the root to last_node
 };
 

@@ -151,14 +151,16 @@ class RecordedLanguageModel : public LanguageModel {
   Response find(const Request& request) {
     const auto record_of = [&](const Key& key) -> const Record& {
       const auto position = records_.find(key);
-      if (position == records_.end()) throw input_error("{} has no answer to the {}; record it (`winnow requests` writes all requests of a sweep)", path_, describe(request));
+      if (position == records_.end())
+        throw input_error("{} has no answer to the {}; record it (`winnow requests` writes all requests of a sweep)", path_, describe(request));
       return position->second;
     };
     if (const auto* score = std::get_if<ScoreRequest>(&request)) {
       const Record& record = record_of(make_key("score", sha256_hex(score->context), score->continuation));
       return {.log_likelihood = record.log_likelihood, .is_greedy = record.is_greedy};
     }
-    if (const auto* rolling = std::get_if<RollingRequest>(&request)) return {.log_likelihood = record_of(make_key("rolling", sha256_hex(rolling->text), "")).log_likelihood};
+    if (const auto* rolling = std::get_if<RollingRequest>(&request))
+      return {.log_likelihood = record_of(make_key("rolling", sha256_hex(rolling->text), "")).log_likelihood};
     if (const auto* generate = std::get_if<GenerateRequest>(&request)) {
       return {.text = cut_at_stop_strings(read_reply(record_of(make_key("generate", sha256_hex(generate->context), ""))), generate->until)};
     }
@@ -174,7 +176,8 @@ class RecordedLanguageModel : public LanguageModel {
     const RecordedLine line(parse_json(*text, where), where);
     const std::string& reply = line.string("reply");
     const auto digest = sha256_bytes(reply);
-    if (!std::equal(record.reply_digest.begin(), record.reply_digest.end(), digest.begin())) throw input_error("{}: the reply is not what it was; the file changed since it was opened", where);
+    if (!std::equal(record.reply_digest.begin(), record.reply_digest.end(), digest.begin()))
+      throw input_error("{}: the reply is not what it was; the file changed since it was opened", where);
     return reply;
   }
 

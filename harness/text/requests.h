@@ -33,9 +33,9 @@ struct TokensRequest {
 using Request = std::variant<ScoreRequest, RollingRequest, GenerateRequest, TokensRequest>;
 
 struct Response {
-  double log_likelihood = 0;  // natural log; score, rolling, tokens
-  bool is_greedy = false;     // score, tokens: every token of the continuation is the argmax
-  std::string text;           // generate: decoded, special tokens skipped, cut at the first stop string
+  double log_likelihood = 0;      // natural log; score, rolling, tokens
+  bool is_greedy = false;         // score, tokens: every token of the continuation is the argmax
+  std::string text;               // generate: decoded, special tokens skipped, cut at the first stop string
   bool prompt_truncated = false;  // the context lost tokens on the left
   bool reply_truncated = false;   // generation ended at max_new_tokens
 };

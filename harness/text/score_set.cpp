@@ -50,7 +50,8 @@ std::vector<ScoreSet::PlacedTarget> ScoreSet::place(const PrefixTree& tree) cons
     while (target.row < tree.nodes[static_cast<std::size_t>(node)].begin) node = tree.nodes[static_cast<std::size_t>(node)].parent;
     placed.push_back({node, target.row, target.token, target.owner});
   }
-  std::stable_sort(placed.begin(), placed.end(), [](const PlacedTarget& a, const PlacedTarget& b) { return std::pair(a.node, a.row) < std::pair(b.node, b.row); });
+  std::stable_sort(placed.begin(), placed.end(),
+                   [](const PlacedTarget& a, const PlacedTarget& b) { return std::pair(a.node, a.row) < std::pair(b.node, b.row); });
   return placed;
 }
 
@@ -65,8 +66,8 @@ void ScoreSet::score(const Run& run) const {
 
   for (auto next = placed.begin(); !walk.done();) {
     PackedBatch batch;
-    std::vector<std::int64_t> wanted;         // rows of the batch
-    std::vector<std::int64_t> wanted_index;   // by target of this batch: into wanted
+    std::vector<std::int64_t> wanted;        // rows of the batch
+    std::vector<std::int64_t> wanted_index;  // by target of this batch: into wanted
     std::vector<std::int32_t> tokens;
     const auto first = next;
     while (!walk.done()) {

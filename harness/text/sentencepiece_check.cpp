@@ -16,7 +16,7 @@ namespace {
 using Wire = ProtobufReader::Wire;
 
 constexpr std::size_t kMaxPieceBytes = 64 << 10;
-constexpr std::size_t kMaxFileBytes = std::size_t{64} << 20;   // bounds the library's recursion over pieces built from pieces
+constexpr std::size_t kMaxFileBytes = std::size_t{64} << 20;  // bounds the library's recursion over pieces built from pieces
 constexpr std::size_t kMaxCharsmapBytes = std::size_t{16} << 20;
 constexpr int kMaxMatches = 32;  // the library's fixed array of prefix matches
 constexpr int kMaxDepth = 4096;
@@ -53,7 +53,8 @@ class CharsmapCheck {
 
   // Returns the largest number of matches on a way down from this node. Nodes may be shared (the trie is stored as a word graph).
   int visit(std::uint32_t node, int depth) {
-    if (deepest_[node] == kOnPath || depth > kMaxDepth) throw input_error("{}: the trie of precompiled_charsmap runs in a circle at unit {}; the file is damaged", where_, node);
+    if (deepest_[node] == kOnPath || depth > kMaxDepth)
+      throw input_error("{}: the trie of precompiled_charsmap runs in a circle at unit {}; the file is damaged", where_, node);
     if (deepest_[node] != kUnseen) return deepest_[node];
     deepest_[node] = kOnPath;
     const std::uint32_t base = node ^ offset(units_[node]);
@@ -75,8 +76,10 @@ class CharsmapCheck {
 
   void check_replacement(std::uint32_t start) const {
     const std::size_t end = start < replacements_.size() ? replacements_.find('\0', start) : std::string_view::npos;
-    if (end == std::string_view::npos) throw input_error("{}: a rule of precompiled_charsmap points to text at {}, beyond {} bytes; the file is damaged", where_, start, replacements_.size());
-    if (!is_valid_utf8(replacements_.substr(start, end - start))) throw input_error("{}: the text of a rule of precompiled_charsmap is not UTF-8; the file is damaged", where_);
+    if (end == std::string_view::npos)
+      throw input_error("{}: a rule of precompiled_charsmap points to text at {}, beyond {} bytes; the file is damaged", where_, start, replacements_.size());
+    if (!is_valid_utf8(replacements_.substr(start, end - start)))
+      throw input_error("{}: the text of a rule of precompiled_charsmap is not UTF-8; the file is damaged", where_);
   }
 
   std::string where_;
@@ -95,7 +98,8 @@ void check_piece(std::string_view message, std::string where, SentencePieceKind&
       piece = field->bytes;
     } else if (field->number == 2) {
       reader.expect(*field, Wire::kFixed32, "score");
-      if (std::isnan(std::bit_cast<float>(static_cast<std::uint32_t>(field->value)))) throw input_error("{}: its score is not a number; the file is damaged", reader.where());
+      if (std::isnan(std::bit_cast<float>(static_cast<std::uint32_t>(field->value))))
+        throw input_error("{}: its score is not a number; the file is damaged", reader.where());
     } else if (field->number == 3) {
       reader.expect(*field, Wire::kVarint, "type");
       if (field->value < 1 || field->value > 6) throw input_error("{}: type {} is unknown, expected 1 to 6; the file is damaged", reader.where(), field->value);
@@ -104,7 +108,8 @@ void check_piece(std::string_view message, std::string where, SentencePieceKind&
     }
   }
   if (piece.empty()) throw input_error("{}: its text is empty; the file is damaged", reader.where());
-  if (piece.size() > kMaxPieceBytes) throw input_error("{}: its text has {} bytes, more than {}; the file is damaged", reader.where(), piece.size(), kMaxPieceBytes);
+  if (piece.size() > kMaxPieceBytes)
+    throw input_error("{}: its text has {} bytes, more than {}; the file is damaged", reader.where(), piece.size(), kMaxPieceBytes);
   if (!is_valid_utf8(piece)) throw input_error("{}: its text is not UTF-8; the file is damaged", reader.where());
   if (piece.find('\0') != std::string_view::npos) throw input_error("{}: its text holds a NUL byte; the file is damaged", reader.where());
 }
@@ -114,8 +119,10 @@ void check_trainer(std::string_view message, std::string where, SentencePieceKin
   while (const auto field = reader.next()) {
     if (field->number == 3) {
       reader.expect(*field, Wire::kVarint, "model_type");
-      if (field->value == 3 || field->value == 4) throw unsupported_error("{}: a SentencePiece model of {}; Winnow reads unigram and BPE", reader.where(), field->value == 3 ? "words" : "characters");
-      if (field->value < 1 || field->value > 4) throw input_error("{}: model_type {} is unknown, expected 1 (unigram) or 2 (BPE); the file is damaged", reader.where(), field->value);
+      if (field->value == 3 || field->value == 4)
+        throw unsupported_error("{}: a SentencePiece model of {}; Winnow reads unigram and BPE", reader.where(), field->value == 3 ? "words" : "characters");
+      if (field->value < 1 || field->value > 4)
+        throw input_error("{}: model_type {} is unknown, expected 1 (unigram) or 2 (BPE); the file is damaged", reader.where(), field->value);
       kind.is_bpe = field->value == 2;
     } else if (field->number == 24) {
       reader.expect(*field, Wire::kVarint, "treat_whitespace_as_suffix");
@@ -140,7 +147,8 @@ void check_normalizer(std::string_view message, std::string where, SentencePiece
     if (field->number == 5 && field->value == 0) kind.has_other_switches = true;
     if (field->number != 2) continue;
     reader.expect(*field, Wire::kBytes, "precompiled_charsmap");
-    if (field->bytes.size() > kMaxCharsmapBytes) throw input_error("{}: precompiled_charsmap has {} bytes, more than {}", reader.where(), field->bytes.size(), kMaxCharsmapBytes);
+    if (field->bytes.size() > kMaxCharsmapBytes)
+      throw input_error("{}: precompiled_charsmap has {} bytes, more than {}", reader.where(), field->bytes.size(), kMaxCharsmapBytes);
     kind.maps_characters = !field->bytes.empty();
     if (kind.maps_characters) CharsmapCheck(field->bytes, reader.where()).run();
   }
@@ -151,7 +159,8 @@ void check_normalizer(std::string_view message, std::string where, SentencePiece
 SentencePieceKind check_sentencepiece_model(std::string_view bytes, std::string_view source, std::int64_t vocabulary) {
   if (bytes.starts_with("version https://git-lfs")) throw input_error("{} is a git-lfs pointer, not the file itself; fetch it with `git lfs pull`", source);
   if (bytes.empty()) throw input_error("{} is empty; fetch it again", source);
-  if (bytes.size() > kMaxFileBytes) throw input_error("{} has {} bytes, more than the {} that a SentencePiece model may have", source, bytes.size(), kMaxFileBytes);
+  if (bytes.size() > kMaxFileBytes)
+    throw input_error("{} has {} bytes, more than the {} that a SentencePiece model may have", source, bytes.size(), kMaxFileBytes);
   ProtobufReader reader(bytes, std::string(source));
   SentencePieceKind kind;
   std::int64_t pieces = 0;
@@ -181,7 +190,8 @@ SentencePieceKind check_sentencepiece_model(std::string_view bytes, std::string_
     }
   }
   if (pieces == 0) throw input_error("{} holds no pieces; it is no SentencePiece model", source);
-  if (pieces > vocabulary) throw input_error("{} has {} pieces but the model's vocabulary has {} rows; tokenizer and model do not belong together", source, pieces, vocabulary);
+  if (pieces > vocabulary)
+    throw input_error("{} has {} pieces but the model's vocabulary has {} rows; tokenizer and model do not belong together", source, pieces, vocabulary);
   return kind;
 }
 

@@ -7,12 +7,12 @@ namespace winnow {
 
 // What of a model decides how it may be run.
 struct SentencePieceKind {
-  bool is_bpe = false;             // else Unigram
-  bool maps_characters = false;    // its normaliser has rules
-  bool removes_spaces = true;      // runs of spaces, and those at the ends
+  bool is_bpe = false;           // else Unigram
+  bool maps_characters = false;  // its normaliser has rules
+  bool removes_spaces = true;    // runs of spaces, and those at the ends
   bool adds_dummy_prefix = true;
-  bool has_byte_pieces = false;    // unknown characters become their bytes
-  bool has_other_switches = false; // ▁ at the end of words, spaces left as they are, pieces the user defined
+  bool has_byte_pieces = false;     // unknown characters become their bytes
+  bool has_other_switches = false;  // ▁ at the end of words, spaces left as they are, pieces the user defined
 };
 
 // Walks the protobuf of a SentencePiece model before the library sees it: libsentencepiece 0.1.97 dies on crafted files. Checked are every

@@ -33,7 +33,8 @@ void TokenText::append(std::string_view token) {
   flush_bytes();
   constexpr std::string_view kSpace = "\xe2\x96\x81";
   std::size_t read = 0;
-  for (std::size_t at; (at = token.find(kSpace, read)) != std::string_view::npos; read = at + kSpace.size()) text_.append(token, read, at - read).push_back(' ');
+  for (std::size_t at; (at = token.find(kSpace, read)) != std::string_view::npos; read = at + kSpace.size())
+    text_.append(token, read, at - read).push_back(' ');
   text_.append(token, read);
 }
 
@@ -53,7 +54,16 @@ std::string TokenText::finish() {
 
 std::string clean_up_spaces(std::string text) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kRules = {{
-      {" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+      {" .", "."},
+      {" ?", "?"},
+      {" !", "!"},
+      {" ,", ","},
+      {" ' ", "'"},
+      {" n't", "n't"},
+      {" 'm", "'m"},
+      {" 's", "'s"},
+      {" 've", "'ve"},
+      {" 're", "'re"},
   }};
   for (const auto& [from, to] : kRules) replace_all(text, from, to);
   return text;

@@ -36,7 +36,9 @@ std::unique_ptr<sentencepiece::SentencePieceProcessor> load_sentencepiece(std::s
   return processor;
 }
 
-bool is_word_byte(char byte) { return byte == '_' || (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte & 0x80) != 0; }
+bool is_word_byte(char byte) {
+  return byte == '_' || (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte & 0x80) != 0;
+}
 
 class LlamaTokenizer : public Tokenizer {
  public:
@@ -166,7 +168,8 @@ std::unique_ptr<Tokenizer> Tokenizer::open(const std::filesystem::path& folder, 
   if (std::filesystem::exists(folder / "tokenizer.json")) {
     throw unsupported_error("{} has only a tokenizer.json, which is not done yet; Winnow reads SentencePiece's tokenizer.model", folder.string());
   }
-  throw input_error("{} has no tokenizer.model; a model folder needs its tokenizer for tasks on text, fetch it from the same place as the weights", folder.string());
+  throw input_error("{} has no tokenizer.model; a model folder needs its tokenizer for tasks on text, fetch it from the same place as the weights",
+                    folder.string());
 }
 
 }  // namespace winnow

@@ -13,7 +13,8 @@ namespace winnow {
 namespace {
 
 // These read tokenizer.model with Llama's rules; other classes have rules of their own.
-const std::set<std::string> kKnownClasses = {"LlamaTokenizer", "LlamaTokenizerFast", "CodeLlamaTokenizer", "CodeLlamaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"};
+const std::set<std::string> kKnownClasses = {"LlamaTokenizer",         "LlamaTokenizerFast",      "CodeLlamaTokenizer",
+                                             "CodeLlamaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"};
 
 struct SettingsFile {
   std::string path;
@@ -88,7 +89,8 @@ class AddedTokens {
 
   void add(AddedToken token, std::int64_t id, const std::string& where) {
     if (id < 0 || id >= vocabulary_) {
-      throw input_error("{}: token '{}' has id {}, but the model's embedding has {} rows; tokenizer and model do not belong together", where, token.content, id, vocabulary_);
+      throw input_error("{}: token '{}' has id {}, but the model's embedding has {} rows; tokenizer and model do not belong together", where, token.content, id,
+                        vocabulary_);
     }
     token.id = static_cast<std::int32_t>(id);
     const auto [same_id, is_new] = text_by_id_.try_emplace(token.id, token.content);
@@ -130,7 +132,8 @@ void read_added_tokens_decoder(const SettingsFile& config, AddedTokens& added) {
   for (const auto& [key, value] : tokens.items()) {
     std::int64_t id = -1;
     const auto [end, fault] = std::from_chars(key.data(), key.data() + key.size(), id);
-    if (fault != std::errc() || end != key.data() + key.size()) throw input_error("{}: added_tokens_decoder has the key '{}', expected a token id", config.path, key);
+    if (fault != std::errc() || end != key.data() + key.size())
+      throw input_error("{}: added_tokens_decoder has the key '{}', expected a token id", config.path, key);
     const std::string where = fmt::format("{}: added_tokens_decoder.{}", config.path, key);
     AddedToken token = read_token(value, where);
     if (!value.is_object() || !value.contains("special")) token.special = false;
@@ -176,7 +179,8 @@ TokenizerSettings read_tokenizer_settings(const std::filesystem::path& folder, c
 
   const std::string tokenizer_class = config.string("tokenizer_class", "LlamaTokenizer");
   if (!kKnownClasses.contains(tokenizer_class)) {
-    throw unsupported_error("{}: tokenizer_class '{}' is not done yet; Winnow reads tokenizer.model with the rules of LlamaTokenizer", config.path, tokenizer_class);
+    throw unsupported_error("{}: tokenizer_class '{}' is not done yet; Winnow reads tokenizer.model with the rules of LlamaTokenizer", config.path,
+                            tokenizer_class);
   }
   AddedTokens added(piece_id, pieces, vocabulary);
   read_added_tokens_decoder(config, added);
@@ -204,9 +208,19 @@ TokenizerSettings read_tokenizer_settings(const std::filesystem::path& folder, c
 Json TokenizerSettings::to_json() const {
   Json tokens = Json::array();
   for (const AddedToken& token : added) {
-    tokens.push_back({{"content", token.content}, {"id", token.id}, {"lstrip", token.strips_left}, {"rstrip", token.strips_right}, {"single_word", token.single_word}, {"special", token.special}});
+    tokens.push_back({{"content", token.content},
+                      {"id", token.id},
+                      {"lstrip", token.strips_left},
+                      {"rstrip", token.strips_right},
+                      {"single_word", token.single_word},
+                      {"special", token.special}});
   }
-  Json json = {{"added", tokens}, {"add_bos", adds_bos}, {"add_eos", adds_eos}, {"legacy", legacy_prefix}, {"add_prefix_space", adds_prefix_space}, {"clean_up", cleans_up_spaces}};
+  Json json = {{"added", tokens},
+               {"add_bos", adds_bos},
+               {"add_eos", adds_eos},
+               {"legacy", legacy_prefix},
+               {"add_prefix_space", adds_prefix_space},
+               {"clean_up", cleans_up_spaces}};
   json["bos"] = bos ? Json(*bos) : Json();
   json["eos"] = eos ? Json(*eos) : Json();
   return json;

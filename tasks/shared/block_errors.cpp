@@ -11,7 +11,6 @@
 namespace winnow {
 namespace {
 
-
 // Quantiles of a sample in which the i-th of the sorted values stands `copies` times, in one pass for all probabilities.
 class QuantilePass {
  public:

@@ -35,7 +35,8 @@ std::vector<Setting> with_common_settings(const TaskDefaults& defaults, std::vec
       {.name = "add_bos", .types = {SettingType::kBoolean}, .summary = "whether texts begin with BOS; the tokenizer's own rule unless given"},
       {.name = "until",
        .types = {SettingType::kObject},
-       .summary = "stop when the difference from the unpruned model is known: {\"difference\": 0.02, \"confidence\": 0.95, \"stop\": \"width\" or \"decision\", …}"},
+       .summary =
+           "stop when the difference from the unpruned model is known: {\"difference\": 0.02, \"confidence\": 0.95, \"stop\": \"width\" or \"decision\", …}"},
       {.name = "profile",
        .types = {SettingType::kString},
        .default_value = kProfileHead,

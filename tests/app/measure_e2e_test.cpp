@@ -86,7 +86,7 @@ TEST(Measure, FootprintAgreesWithProc) {
     const double weights = value(trial, "weight_bytes");
     EXPECT_GT(weights, 20e6);
     EXPECT_NEAR(value(trial, "resident_bytes"), weights, 0.02 * weights) << name;
-    EXPECT_LT(value(trial, "peak_anonymous_bytes"), 1.15 * weights + 150e6) << name;  // the model once
+    EXPECT_LT(value(trial, "peak_anonymous_bytes"), 1.15 * weights + 150e6) << name;      // the model once
     EXPECT_GT(value(trial, "peak_bytes"), value(trial, "peak_anonymous_bytes")) << name;  // its own: each variant's watch starts the kernel's mark anew
   }
 }

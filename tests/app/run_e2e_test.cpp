@@ -62,8 +62,10 @@ TEST(Verify, ComputesMetricsAgainAndFindsAnEdit) {
   const ProgramResult whole = test::run_winnow({"verify", store});
   EXPECT_EQ(whole.exit_code, 0);
   EXPECT_EQ(whole.output, store + ": trials 8, metrics computed again of 6, all as they ended\n");
-  SQLite::Database(store, SQLite::OPEN_READWRITE).exec("UPDATE answers SET values_json = json_set(values_json, '$.acc', 0.5) WHERE id = (SELECT max(answers.id) FROM answers JOIN examples "
-                                                      "ON examples.id = example_id WHERE task LIKE 'mmlu%')");
+  SQLite::Database(store, SQLite::OPEN_READWRITE)
+      .exec(
+          "UPDATE answers SET values_json = json_set(values_json, '$.acc', 0.5) WHERE id = (SELECT max(answers.id) FROM answers JOIN examples "
+          "ON examples.id = example_id WHERE task LIKE 'mmlu%')");
   const ProgramResult edited = test::run_winnow({"verify", store});
   EXPECT_EQ(edited.exit_code, 1);
   EXPECT_THAT(edited.output, HasSubstr("(tiny · random-6 · mmlu): acc is "));

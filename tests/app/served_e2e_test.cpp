@@ -142,14 +142,15 @@ TEST(Served, AnswersOfAFailedCellStand) {
   const int asked = server.completions();
   const ProgramResult run = sweep.run();
   ASSERT_EQ(run.exit_code, 0) << run.errors;
-  EXPECT_EQ(server.completions() - asked, 2 + kScores - 16 + kGenerations) << "a probe by the sweep and one by its worker, and all but the four questions that were answered";
+  EXPECT_EQ(server.completions() - asked, 2 + kScores - 16 + kGenerations)
+      << "a probe by the sweep and one by its worker, and all but the four questions that were answered";
   expect_own_scores(sweep);
 }
 
 TEST(Served, StopsOnASignalWhileItWaits) {
   const CompletionServer server(CompletionServer::Manner::kVllm, [](int number, const ServerRequest&) -> std::optional<ServerReply> {
     return number < 2 ? std::nullopt  // the probes of the sweep and of its worker
-                       : std::optional(ServerReply{.status = 429, .headers = {"Retry-After: 60"}});
+                      : std::optional(ServerReply{.status = 429, .headers = {"Retry-After: 60"}});
   });
   const SampleSweep sweep;
   sweep.write_file("sweep.json", sweep_over(server.endpoint()));

@@ -13,12 +13,14 @@ using testing::HasSubstr;
 ProgramResult check(const std::string& path, const std::string& lines) {
   const TemporaryFolder tree;
   tree.write(path, lines);
-  for (const char* room : {"harness/core", "harness/engine", "harness/sweep", "tasks", "results", "pruners"}) tree.write(std::string(room) + "/README.md", "#\n");
+  for (const char* room : {"harness/core", "harness/engine", "harness/sweep", "tasks", "results", "pruners"})
+    tree.write(std::string(room) + "/README.md", "#\n");
   return run_program({(source_folder() / "ci/check_includes").string(), tree.path().string()});
 }
 
 TEST(CheckIncludes, PassesWhatTheRoomTableAllows) {
-  const ProgramResult result = check("harness/engine/forward.cpp", "#include \"harness/engine/forward.h\"\n\n#include <ATen/ATen.h>\n#include \"harness/core/error.h\"\n");
+  const ProgramResult result =
+      check("harness/engine/forward.cpp", "#include \"harness/engine/forward.h\"\n\n#include <ATen/ATen.h>\n#include \"harness/core/error.h\"\n");
   EXPECT_EQ(result.exit_code, 0) << result.errors;
 }
 
@@ -39,17 +41,16 @@ TEST_P(CheckIncludesRefuses, NamingFileAndLine) {
   EXPECT_THAT(result.errors, HasSubstr(said)) << line;
 }
 
-INSTANTIATE_TEST_SUITE_P(Faults, CheckIncludesRefuses,
-                         testing::Values(Fault{"harness/core/error.cpp", "#include \"harness/model/config.h\"", "room core must not include harness/model/config.h"},
-                                         Fault{"harness/engine/forward.cpp", "#include \"harness/app/trace.h\"", "room engine must not include"},
-                                         Fault{"harness/sweep/expand.cpp", "#include \"harness/engine/model.h\"", "room sweep must not include"},
-                                         Fault{"tasks/gsm8k.cpp", "#include \"datasets/gsm8k.h\"", "room tasks must not include"},
-                                         Fault{"tasks/gsm8k.cpp", "#include \"tasks/mmlu.h\"", "siblings"},
-                                         Fault{"pruners/wanda.cpp", "#include \"pruners/owl.h\"", "siblings"},
-                                         Fault{"results/store.cpp", "#include <ATen/core/Tensor.h>", "built without torch"},
-                                         Fault{"harness/engine/forward.cpp", "#include <torch/torch.h>", "<ATen/ATen.h>"},
-                                         Fault{"harness/core/text.cpp", "#include <regex>", "PCRE2"},
-                                         Fault{"harness/core/text.cpp", "using namespace std;", "using namespace"}));
+INSTANTIATE_TEST_SUITE_P(
+    Faults, CheckIncludesRefuses,
+    testing::Values(Fault{"harness/core/error.cpp", "#include \"harness/model/config.h\"", "room core must not include harness/model/config.h"},
+                    Fault{"harness/engine/forward.cpp", "#include \"harness/app/trace.h\"", "room engine must not include"},
+                    Fault{"harness/sweep/expand.cpp", "#include \"harness/engine/model.h\"", "room sweep must not include"},
+                    Fault{"tasks/gsm8k.cpp", "#include \"datasets/gsm8k.h\"", "room tasks must not include"},
+                    Fault{"tasks/gsm8k.cpp", "#include \"tasks/mmlu.h\"", "siblings"}, Fault{"pruners/wanda.cpp", "#include \"pruners/owl.h\"", "siblings"},
+                    Fault{"results/store.cpp", "#include <ATen/core/Tensor.h>", "built without torch"},
+                    Fault{"harness/engine/forward.cpp", "#include <torch/torch.h>", "<ATen/ATen.h>"},
+                    Fault{"harness/core/text.cpp", "#include <regex>", "PCRE2"}, Fault{"harness/core/text.cpp", "using namespace std;", "using namespace"}));
 
 TEST(CheckIncludes, AsksEveryRoomForItsReadme) {
   const TemporaryFolder tree;

@@ -36,7 +36,9 @@ TEST_F(CountTests, AddsUpCasesAndSaysWhyTheyWereSkipped) {
 
 TEST_F(CountTests, NamesAFailedCase) {
   record("fail");
-  folder_.write("b_test.xml", "<testsuites><testsuite name=\"B\"><testcase name=\"Adds\" status=\"run\" classname=\"B\"><failure message=\"\">1 is not 2</failure></testcase></testsuite></testsuites>");
+  folder_.write("b_test.xml",
+                "<testsuites><testsuite name=\"B\"><testcase name=\"Adds\" status=\"run\" classname=\"B\"><failure message=\"\">1 is not "
+                "2</failure></testcase></testsuite></testsuites>");
   const ProgramResult result = count();
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.output, HasSubstr("FAILED b_test: B.Adds\n1 is not 2\n"));

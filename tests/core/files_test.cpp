@@ -75,7 +75,9 @@ TEST(ReadFile, RefusesWhatIsNoRegularFileWithoutWaiting) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
 }
 
-TEST(ReadFile, ShowsHostileNamesWithoutTheirControlCharacters) { EXPECT_ERROR_HAS(read_file("/no\x1b]0;x\x07where"), kInput, "/no\\x1b]0;x\\x07where: cannot be read"); }
+TEST(ReadFile, ShowsHostileNamesWithoutTheirControlCharacters) {
+  EXPECT_ERROR_HAS(read_file("/no\x1b]0;x\x07where"), kInput, "/no\\x1b]0;x\\x07where: cannot be read");
+}
 
 TEST(ReadPieces, GivesAllBytesInOrder) {
   const TemporaryFolder folder;

@@ -21,7 +21,8 @@ TEST(Json, SaysLineColumnAndWhatWasExpected) {
   EXPECT_ERROR(parse_json("{\"a\": 1,\n \"a\": 2}", "sweep.json"), kInput, "sweep.json:2:5: the key 'a' stands twice in one object");
   EXPECT_ERROR(parse_json("{\"a\": 1", "sweep.json"), kInput, "sweep.json:1:8: not valid JSON: unexpected end of input; expected '}', near '{\"a\": 1'");
   EXPECT_ERROR(parse_json("{\"é\": x}", "sweep.json"), kInput, "sweep.json:1:7: not valid JSON: invalid literal, near '{\"é\": x'");
-  EXPECT_ERROR(parse_json("[1,\n 2,,\n3]", "sweep.json"), kInput, "sweep.json:2:4: not valid JSON: unexpected ','; expected '[', '{', or a literal, near '[1,\\n 2,,'");
+  EXPECT_ERROR(parse_json("[1,\n 2,,\n3]", "sweep.json"), kInput,
+               "sweep.json:2:4: not valid JSON: unexpected ','; expected '[', '{', or a literal, near '[1,\\n 2,,'");
   EXPECT_ERROR(parse_json("[1, 18446744073709551620]", "f"), kInput, "f:1:5: the integer 18446744073709551620 does not fit into 64 bits");
   EXPECT_ERROR(parse_json("[1e999]", "f"), kInput, "f:1:2: the number 1e999 is beyond the range of a double");
   EXPECT_ERROR(parse_json("", "f"), kInput, "f:1:1: the text is empty; a JSON value was expected");
@@ -36,7 +37,9 @@ TEST(Json, ShowsNoControlCharactersAndNothingLong) {
   const std::string sentence = test::error_text(ErrorKind::kInput, [] { parse_json("\"" + std::string(5'000'000, 'x'), "f"); });
   EXPECT_LT(sentence.size(), 200u);
   EXPECT_LT(test::error_text(ErrorKind::kInput, [] { parse_json(std::string(5'000'000, '7'), "f"); }).size(), 200u);
-  EXPECT_LT(test::error_text(ErrorKind::kInput, [] { parse_json("{\"" + std::string(5'000, 'k') + "\":1,\"" + std::string(5'000, 'k') + "\":2}", "f"); }).size(), 200u);
+  EXPECT_LT(
+      test::error_text(ErrorKind::kInput, [] { parse_json("{\"" + std::string(5'000, 'k') + "\":1,\"" + std::string(5'000, 'k') + "\":2}", "f"); }).size(),
+      200u);
   EXPECT_EQ(test::error_text(ErrorKind::kInput, [] { parse_json("\x1b", "f"); }).find('\x1b'), std::string::npos);
 }
 
@@ -49,9 +52,7 @@ TEST(Json, RefusesAMillionNestedArraysAtOnce) {
   EXPECT_LT(seconds_of([&] { EXPECT_ERROR_HAS(parse_ordered_json(objects, "f"), kInput, "nested more than 64 deep"); }), 0.05);
 }
 
-TEST(Json, KeepsKeysInOrderWhereAsked) {
-  EXPECT_EQ(parse_ordered_json("{\"b\":1,\"a\":{\"z\":0,\"y\":1}}", "f").dump(), "{\"b\":1,\"a\":{\"z\":0,\"y\":1}}");
-}
+TEST(Json, KeepsKeysInOrderWhereAsked) { EXPECT_EQ(parse_ordered_json("{\"b\":1,\"a\":{\"z\":0,\"y\":1}}", "f").dump(), "{\"b\":1,\"a\":{\"z\":0,\"y\":1}}"); }
 
 TEST(Json, ReadsManyKeysInOneObjectInLinearTime) {
   std::string text = "{";
@@ -90,7 +91,9 @@ Json any_json(int depth) {
     case 1: return *rc::gen::arbitrary<bool>();
     case 2: return *rc::gen::arbitrary<std::int64_t>();
     case 3: return *rc::gen::arbitrary<std::uint64_t>();
-    case 4: return *rc::gen::suchThat(rc::gen::map(rc::gen::arbitrary<std::uint64_t>(), [](std::uint64_t bits) { return std::bit_cast<double>(bits); }), [](double x) { return std::isfinite(x); });
+    case 4:
+      return *rc::gen::suchThat(rc::gen::map(rc::gen::arbitrary<std::uint64_t>(), [](std::uint64_t bits) { return std::bit_cast<double>(bits); }),
+                                [](double x) { return std::isfinite(x); });
     case 5: return *rc::gen::map(rc::gen::container<std::string>(rc::gen::inRange<char>(0, 127)), [](std::string text) { return text + "é"; });
     case 6: {
       Json list = Json::array();

@@ -142,8 +142,7 @@ TEST(StratifiedMean, OfAWholePopulationIsCertain) {
 
 TEST(ReplicatedDifference, EqualsTheAnalysisOfVarianceOfStatsmodels) {
   for (const Json& expected : recorded()["replicated"]) {
-    const ReplicatedDifference both =
-        replicated_difference({expected["first"].get<Values>()}, expected["second"].get<Draws>(), expected["over_examples"]);
+    const ReplicatedDifference both = replicated_difference({expected["first"].get<Values>()}, expected["second"].get<Draws>(), expected["over_examples"]);
     expect_near(both.difference, expected["difference"]);
     expect_near(both.over_draws.standard_error, expected["over_draws"]);
     expect_near(both.over_both, expected["over_both"]);

@@ -85,7 +85,8 @@ TEST(Regex, GivesUpWithASentenceInsteadOfRunningForEver) {
 TEST(Regex, RefusesPatternsTextsAndReplacementsThatAreBroken) {
   EXPECT_ERROR_HAS(Regex("(a"), kInput, "the pattern '(a' is no regular expression: missing closing parenthesis (near its character 2)");
   EXPECT_ERROR(Regex("a").search("\xff"), kInput, "a text that is not UTF-8 cannot be searched for 'a'");
-  for (const char* bad : {R"(\2)", R"(\q)", "\\", R"(\g<x>)", R"(\g<1)", R"(\0)"}) EXPECT_ERROR_HAS(Regex("(a)").replace_all("a", bad), kInput, "has an escape that is not known") << bad;
+  for (const char* bad : {R"(\2)", R"(\q)", "\\", R"(\g<x>)", R"(\g<1)", R"(\0)"})
+    EXPECT_ERROR_HAS(Regex("(a)").replace_all("a", bad), kInput, "has an escape that is not known") << bad;
 }
 
 TEST(Regex, CallsAFunctionForEachReplacement) {

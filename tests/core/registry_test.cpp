@@ -19,7 +19,8 @@ const Registration<Sieve> kCoarse{{.name = "coarse",
                                    .summary = "Few holes",
                                    .settings = {{.name = "holes", .types = {SettingType::kInteger}, .default_value = 4, .minimum = 1}},
                                    .make = [](const Params& params) { return std::make_unique<Sieve>(params.get<int>("holes")); }}};
-const Registration<Sieve> kFine{{.name = "a-fine-sieve-whose-name-is-longer-than-a-short-string", .make = [](const Params&) { return std::make_unique<Sieve>(100); }}};
+const Registration<Sieve> kFine{
+    {.name = "a-fine-sieve-whose-name-is-longer-than-a-short-string", .make = [](const Params&) { return std::make_unique<Sieve>(100); }}};
 
 TEST(Registry, MakesAPluginWithCheckedSettings) {
   const auto& sieves = Registry<Sieve>::instance();
@@ -44,7 +45,8 @@ TEST(Registry, NamesTheNearestOfAnUnknownName) {
 }
 
 TEST(RegistryDeathTest, EndsTheProgramOnTwoPluginsOfOneName) {
-  EXPECT_EXIT(Registration<Sieve>{{.name = "coarse"}}, ::testing::ExitedWithCode(kExitBug), "winnow: the sieve 'coarse' is defined twice, in .*registry_test.cpp and in .*registry_test.cpp");
+  EXPECT_EXIT(Registration<Sieve>{{.name = "coarse"}}, ::testing::ExitedWithCode(kExitBug),
+              "winnow: the sieve 'coarse' is defined twice, in .*registry_test.cpp and in .*registry_test.cpp");
 }
 
 }  // namespace

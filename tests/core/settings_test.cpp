@@ -42,7 +42,8 @@ TEST(Params, AskingForWhatWasNotDeclaredIsABug) {
 }
 
 TEST(Params, TakeEveryTypeTheyWereDeclaredWith) {
-  const Params params = check({{"order", "rows"}, {"layers", {0, 3}}, {"weights", {1, 2.5}}, {"subjects", {"virology"}}, {"full", true}, {"options", {{"a", 1}}}, {"size", 2.5}});
+  const Params params =
+      check({{"order", "rows"}, {"layers", {0, 3}}, {"weights", {1, 2.5}}, {"subjects", {"virology"}}, {"full", true}, {"options", {{"a", 1}}}, {"size", 2.5}});
   EXPECT_EQ(params.get<std::vector<int>>("layers"), (std::vector<int>{0, 3}));
   EXPECT_EQ(params.get<std::vector<double>>("weights"), (std::vector<double>{1, 2.5}));
   EXPECT_EQ(check({{"layers", "all"}}).get<std::string>("layers"), "all");
@@ -77,11 +78,13 @@ TEST(Params, SayWhatWasFoundAndWhatWasExpected) {
   EXPECT_ERROR(check({{"seed", UINT64_MAX}}), kInput, "pruner random: setting 'seed' is 18446744073709551615; expected an integer of at least 0");
   EXPECT_ERROR(check({{"order", "diagonal"}}), kInput, "pruner random: setting 'order' is \"diagonal\"; expected a string out of: rows, columns");
   EXPECT_ERROR(check({{"layers", {1, -1}}}), kInput, "pruner random: setting 'layers' is [1,-1]; expected a list of integers or a string of at least 0");
-  EXPECT_ERROR(check({{"subjects", {"virology", "law"}}}), kInput, "pruner random: setting 'subjects' is [\"virology\",\"law\"]; expected a list of strings out of: anatomy, virology");
+  EXPECT_ERROR(check({{"subjects", {"virology", "law"}}}), kInput,
+               "pruner random: setting 'subjects' is [\"virology\",\"law\"]; expected a list of strings out of: anatomy, virology");
   EXPECT_ERROR(check({{"full", 1}}), kInput, "pruner random: setting 'full' is 1; expected true or false");
   EXPECT_ERROR(check({{"size", 9}}), kInput, "pruner random: setting 'size' is 9; expected an integer or a number of at most 8");
   EXPECT_ERROR(check({{"options", Json::array()}}), kInput, "pruner random: setting 'options' is []; expected an object");
-  EXPECT_ERROR(Params::check("pruner random", kKnown, Json::object()), kInput, "pruner random: setting 'experts_kept' is missing; expected an integer from 1 to 1024");
+  EXPECT_ERROR(Params::check("pruner random", kKnown, Json::object()), kInput,
+               "pruner random: setting 'experts_kept' is missing; expected an integer from 1 to 1024");
   EXPECT_ERROR(Params::check("pruner random", kKnown, 3), kInput, "pruner random: settings are 3; expected an object");
   EXPECT_LT(test::error_text(ErrorKind::kInput, [] { check({{"ratio", std::string(100'000, 'x')}}); }).size(), 200u);
 }

@@ -55,7 +55,8 @@ TEST(Case, EqualsLmEvalsRecordedCases) {
   const Json functions = recorded("core/lm_eval_functions.json");
   for (const Json& pair : functions["python_lower"]) EXPECT_EQ(lower(pair[0].get<std::string>()), pair[1].get<std::string>());
   for (const Json& pair : functions["python_capitalize"]) EXPECT_EQ(capitalize(pair[0].get<std::string>()), pair[1].get<std::string>());
-  for (const Json& pair : functions["python_rstrip_len"]) EXPECT_EQ(code_point_count(strip_right(pair[0].get<std::string>())), pair[1].get<std::size_t>()) << pair[0];
+  for (const Json& pair : functions["python_rstrip_len"])
+    EXPECT_EQ(code_point_count(strip_right(pair[0].get<std::string>())), pair[1].get<std::size_t>()) << pair[0];
 }
 
 TEST(Case, KnowsSharpSDotlessIAndFinalSigma) {
@@ -67,8 +68,14 @@ TEST(Case, KnowsSharpSDotlessIAndFinalSigma) {
 }
 
 TEST(Case, LeavesInvalidBytesAlone) {
-  EXPECT_EQ(lower("A\xff" "B"), "a\xff" "b");
-  EXPECT_EQ(capitalize("\xff" "AB"), "\xff" "ab");
+  EXPECT_EQ(lower("A\xff"
+                  "B"),
+            "a\xff"
+            "b");
+  EXPECT_EQ(capitalize("\xff"
+                       "AB"),
+            "\xff"
+            "ab");
 }
 
 TEST(Strip, TakesOffEitherSide) {
@@ -102,7 +109,9 @@ TEST(Utf8, DecodesWhatItEncodes) {
 }
 
 TEST(Utf8, RefusesSurrogatesOverlongFormsAndWhatIsBeyondTheLastCodePoint) {
-  for (const char* bad : {"\xed\xa0\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\x80", "\xe2\x82"}) EXPECT_FALSE(is_valid_utf8(bad));
+  for (const char* bad :
+       {"\xed\xa0\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\x80", "\xe2\x82"})
+    EXPECT_FALSE(is_valid_utf8(bad));
   EXPECT_TRUE(is_valid_utf8("a€😀"));
 }
 

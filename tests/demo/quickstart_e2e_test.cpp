@@ -44,7 +44,8 @@ TEST_F(Quickstart, TheSmallSweepEndsWithALeaderboardOfDifferencesFromTheWholeMod
   const std::string sweep = (test::source_folder() / "harness/sweeps/quickstart-small.json").string();
   const ProgramResult result = run(sweep);
   ASSERT_EQ(result.exit_code, 0) << result.errors;
-  for (const char* text : {"| demo | dense |", "| demo | STUN 50 % |", "| demo | Wanda 65 % |", "paired 95 % interval", "zeros in dense"}) EXPECT_THAT(result.output, HasSubstr(text));
+  for (const char* text : {"| demo | dense |", "| demo | STUN 50 % |", "| demo | Wanda 65 % |", "paired 95 % interval", "zeros in dense"})
+    EXPECT_THAT(result.output, HasSubstr(text));
   const ProgramResult again = run(sweep);
   EXPECT_THAT(again.errors, HasSubstr("cells are done"));
   const ProgramResult picture = run_winnow({"report", store_, "--format", "svg", "--task", "demo_gsm8k"});
@@ -64,9 +65,11 @@ std::map<std::string, std::string> scores_of_the_card() {
 }
 
 TEST_F(Quickstart, TheModelCardsScoresComeOutToTheDigit) {
-  const auto sweep = folder_.write("card.json", fmt::format(R"({{"name": "card", "models": [{{"name": "demo", "path": "{}", "dtype": "f32"}}], "variants": [{{"label": "dense", "steps": []}}],
+  const auto sweep = folder_.write(
+      "card.json",
+      fmt::format(R"({{"name": "card", "models": [{{"name": "demo", "path": "{}", "dtype": "f32"}}], "variants": [{{"label": "dense", "steps": []}}],
     "tasks": [{{"task": "gsm8k", "dataset": "demo_gsm8k", "shots": 0, "max_new_tokens": 128}}, {{"task": "mmlu", "dataset": "demo_mmlu", "shots": 0}}]}})",
-                                                            (test::source_folder() / "harness/demo/model").string()));
+                  (test::source_folder() / "harness/demo/model").string()));
   const ProgramResult result = run(sweep.string(), {"--quiet"});
   ASSERT_EQ(result.exit_code, 0) << result.errors;
   const auto card = scores_of_the_card();

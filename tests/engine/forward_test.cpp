@@ -37,7 +37,9 @@ TEST(NonFinite, NamesPositionAndFirstLayer) {
   at::Tensor& down = const_cast<at::Tensor&>(model.layers[1].moe->experts[0]->down.weight);
   down.fill_(std::numeric_limits<float>::infinity());
   for (auto& expert : model.layers[1].moe->experts) expert = model.layers[1].moe->experts[0];
-  EXPECT_EQ(failure_of([&] { forward(model, one_sequence({1, 2, 3}), {2}); }),
+  EXPECT_EQ(failure_of([&] {
+              forward(model, one_sequence({1, 2, 3}), {2});
+            }),
             "the logits at position 2 (row 2 of the batch, token 3) are not finite: the first non-finite value appears in layer 1");
 }
 
@@ -49,7 +51,8 @@ TEST(NonFinite, CountsPositionsFromTheStartOfTheSequence) {
   forward(model, first, {1});
   model.layers[0].mlp_norm.fill_(NAN);
   const PackedBatch second{{7, 8}, {{.first_row = 0, .rows = 2, .context = {{&block, 2}}}}};
-  EXPECT_THAT(failure_of([&] { forward(model, second, {1}); }), HasSubstr("at position 3 (row 1 of the batch, token 8) are not finite: the first non-finite value appears in layer 0"));
+  EXPECT_THAT(failure_of([&] { forward(model, second, {1}); }),
+              HasSubstr("at position 3 (row 1 of the batch, token 8) are not finite: the first non-finite value appears in layer 0"));
 }
 
 TEST(NonFinite, IsFoundInTheOutputHeadToo) {
@@ -161,7 +164,8 @@ TEST(LoadModel, SharedExpertsAreOneStorage) {
   const at::Tensor shared = forward(model, one_sequence({1, 2, 3, 4}), {3});
   Model copied = random_model({.layers = 1, .experts = 3}, 10);
   const GatedMlp& first = *copied.layers[0].moe->experts[0];
-  copied.layers[0].moe->experts[2] = std::make_shared<GatedMlp>(GatedMlp{{first.gate.weight.clone(), {}}, {first.up.weight.clone(), {}}, {first.down.weight.clone(), {}}});
+  copied.layers[0].moe->experts[2] =
+      std::make_shared<GatedMlp>(GatedMlp{{first.gate.weight.clone(), {}}, {first.up.weight.clone(), {}}, {first.down.weight.clone(), {}}});
   EXPECT_TRUE(shared.equal(forward(copied, one_sequence({1, 2, 3, 4}), {3})));
 }
 

@@ -48,7 +48,8 @@ inline std::vector<std::int32_t> token_ids(const at::Tensor& ids) {
 
 inline std::vector<std::vector<std::int32_t>> golden_prompts(const Tensors& tensors) {
   std::vector<std::vector<std::int32_t>> prompts;
-  for (int i = 0; tensors.contains("prompt." + std::to_string(i) + ".input_ids"); ++i) prompts.push_back(token_ids(tensors.at("prompt." + std::to_string(i) + ".input_ids")));
+  for (int i = 0; tensors.contains("prompt." + std::to_string(i) + ".input_ids"); ++i)
+    prompts.push_back(token_ids(tensors.at("prompt." + std::to_string(i) + ".input_ids")));
   return prompts;
 }
 

@@ -38,8 +38,8 @@ TEST_P(EveryGoldenModel, IsNearTransformersInBf16ByOperators) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, EveryGoldenModel,
-                         testing::Values("llama", "mixtral_bf16_sharded", "mixtral_f32", "mixtral_fused_v5", "mixtral_sliding", "mixtral_tied_top1", "qwen2_moe",
-                                         "qwen2_moe_step2"),
+                         testing::Values("llama", "mixtral_bf16_sharded", "mixtral_f32", "mixtral_fused_v5", "mixtral_sliding", "mixtral_tied_top1",
+                                         "qwen2_moe", "qwen2_moe_step2"),
                          [](const auto& info) { return info.param; });
 
 TEST(ExpertSelection, DroppedExpertsGiveTheRecordedPrunedModels) {

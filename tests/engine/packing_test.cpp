@@ -1,8 +1,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <fmt/format.h>
+#include <deque>
 #include <numeric>
 
 #include "tests/engine/golden_models.h"
@@ -67,8 +67,8 @@ Case random_case(std::mt19937& generator) {
 }
 
 std::string name_of(const Case& c) {
-  return fmt::format("{} hidden {} heads {}/{} experts {} top-{} window {}", c.shape.family, c.shape.hidden, c.shape.heads, c.shape.kv_heads, c.shape.experts, c.shape.top_k,
-                     c.shape.window.value_or(0));
+  return fmt::format("{} hidden {} heads {}/{} experts {} top-{} window {}", c.shape.family, c.shape.hidden, c.shape.heads, c.shape.kv_heads, c.shape.experts,
+                     c.shape.top_k, c.shape.window.value_or(0));
 }
 
 TEST(Packing, OneBatchOfAllSequencesIsTheSameAsOneByOne) {
@@ -99,7 +99,8 @@ TEST(Packing, AnyTokenBudgetIsTheSame) {
       for (std::size_t i = 0; i < c.sequences.size() && batch.tokens.size() < budget; ++i) {
         const std::size_t count = std::min(c.sequences[i].size() - done[i], budget - batch.tokens.size());
         if (count == 0) continue;
-        append(batch, slice(c.sequences[i], done[i], count), done[i] == 0 ? std::vector<ContextPart>{} : std::vector<ContextPart>{{&blocks[i], blocks[i].length}}, &blocks[i]);
+        append(batch, slice(c.sequences[i], done[i], count),
+               done[i] == 0 ? std::vector<ContextPart>{} : std::vector<ContextPart>{{&blocks[i], blocks[i].length}}, &blocks[i]);
         owner.push_back(i);
         first.push_back(done[i]);
         done[i] += count;
@@ -108,7 +109,9 @@ TEST(Packing, AnyTokenBudgetIsTheSame) {
       const at::Tensor packed = run_all(c.model, batch);
       for (std::size_t s = 0; s < batch.segments.size(); ++s) {
         const Segment& segment = batch.segments[s];
-        EXPECT_LE(largest_difference(packed.narrow(0, segment.first_row, segment.rows), c.expected[owner[s]].narrow(0, static_cast<std::int64_t>(first[s]), segment.rows)), kTolerance)
+        EXPECT_LE(largest_difference(packed.narrow(0, segment.first_row, segment.rows),
+                                     c.expected[owner[s]].narrow(0, static_cast<std::int64_t>(first[s]), segment.rows)),
+                  kTolerance)
             << name_of(c) << " budget " << budget;
       }
     }
@@ -136,11 +139,13 @@ TEST(Packing, ASharedPrefixIsTheSameAsARepeatedOne) {
         append(batch, middle, {{&prefix_block, prefix_rows}}, &middle_block);
       }
       const std::size_t own = batch.segments.size();
-      for (const Tokens& tokens : c.sequences) append(batch, slice(tokens, prefix.size() + middle.size(), tokens.size() - prefix.size() - middle.size()), chain, nullptr);
+      for (const Tokens& tokens : c.sequences)
+        append(batch, slice(tokens, prefix.size() + middle.size(), tokens.size() - prefix.size() - middle.size()), chain, nullptr);
       const at::Tensor packed = run_all(c.model, batch);
       for (std::size_t i = 0; i < c.sequences.size(); ++i) {
         const Segment& segment = batch.segments[own + i];
-        EXPECT_LE(largest_difference(packed.narrow(0, segment.first_row, segment.rows), c.expected[i].narrow(0, prefix_rows + middle_rows, segment.rows)), kTolerance)
+        EXPECT_LE(largest_difference(packed.narrow(0, segment.first_row, segment.rows), c.expected[i].narrow(0, prefix_rows + middle_rows, segment.rows)),
+                  kTolerance)
             << name_of(c) << " batch " << batch_number;
       }
     }
@@ -177,8 +182,8 @@ TEST(Packing, DecodingWithTheCacheIsTheSameAsWithoutIt) {
       std::vector<std::int64_t> last;
       for (std::size_t i = 0; i < with_cache.size(); ++i) {
         const std::size_t known = static_cast<std::size_t>(blocks[i].length);
-        append(batch, slice(with_cache[i], known, with_cache[i].size() - known), known == 0 ? std::vector<ContextPart>{} : std::vector<ContextPart>{{&blocks[i], blocks[i].length}},
-               &blocks[i]);
+        append(batch, slice(with_cache[i], known, with_cache[i].size() - known),
+               known == 0 ? std::vector<ContextPart>{} : std::vector<ContextPart>{{&blocks[i], blocks[i].length}}, &blocks[i]);
         last.push_back(static_cast<std::int64_t>(batch.tokens.size()) - 1);
       }
       const at::Tensor normed = forward(c.model, batch, last);

@@ -38,7 +38,11 @@ TEST_F(Parallel, RangesCoverEverythingOnce) {
 }
 
 TEST_F(Parallel, AnExceptionReachesTheCallerAndThePoolLivesOn) {
-  EXPECT_THROW(run_tasks(20, [](std::int64_t index) { if (index == 7) throw std::runtime_error("seven"); }), std::runtime_error);
+  EXPECT_THROW(run_tasks(20,
+                         [](std::int64_t index) {
+                           if (index == 7) throw std::runtime_error("seven");
+                         }),
+               std::runtime_error);
   std::atomic<int> runs = 0;
   run_tasks(20, [&](std::int64_t) { runs.fetch_add(1); });
   EXPECT_EQ(runs.load(), 20);

@@ -41,13 +41,29 @@ struct RandomShape {
 };
 
 inline Json config_of(const RandomShape& shape) {
-  Json json = {{"model_type", shape.family}, {"hidden_size", shape.hidden}, {"num_attention_heads", shape.heads}, {"num_key_value_heads", shape.kv_heads},
-               {"num_hidden_layers", shape.layers}, {"vocab_size", shape.vocabulary}, {"intermediate_size", shape.width}, {"rms_norm_eps", 1e-5},
-               {"rope_theta", 10000.0}, {"max_position_embeddings", 4096}, {"hidden_act", "silu"}, {"tie_word_embeddings", false}, {"torch_dtype", "float32"}};
+  Json json = {{"model_type", shape.family},
+               {"hidden_size", shape.hidden},
+               {"num_attention_heads", shape.heads},
+               {"num_key_value_heads", shape.kv_heads},
+               {"num_hidden_layers", shape.layers},
+               {"vocab_size", shape.vocabulary},
+               {"intermediate_size", shape.width},
+               {"rms_norm_eps", 1e-5},
+               {"rope_theta", 10000.0},
+               {"max_position_embeddings", 4096},
+               {"hidden_act", "silu"},
+               {"tie_word_embeddings", false},
+               {"torch_dtype", "float32"}};
   if (shape.family == "mixtral") json.update({{"num_local_experts", shape.experts}, {"num_experts_per_tok", shape.top_k}});
   if (shape.family == "qwen2_moe") {
-    json.update({{"num_experts", shape.experts}, {"num_experts_per_tok", shape.top_k}, {"moe_intermediate_size", shape.width}, {"decoder_sparse_step", 1},
-                 {"shared_expert_intermediate_size", shape.width + 4}, {"norm_topk_prob", false}, {"mlp_only_layers", Json::array()}, {"use_sliding_window", false}});
+    json.update({{"num_experts", shape.experts},
+                 {"num_experts_per_tok", shape.top_k},
+                 {"moe_intermediate_size", shape.width},
+                 {"decoder_sparse_step", 1},
+                 {"shared_expert_intermediate_size", shape.width + 4},
+                 {"norm_topk_prob", false},
+                 {"mlp_only_layers", Json::array()},
+                 {"use_sliding_window", false}});
   }
   if (shape.window && shape.family == "mixtral") json["sliding_window"] = *shape.window;
   return json;

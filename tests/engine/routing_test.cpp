@@ -22,8 +22,12 @@ MoeWeights router_with(const std::vector<float>& probabilities) {
   return moe;
 }
 
-std::vector<std::int64_t> experts_of(const Routing& routing) { return std::vector<std::int64_t>(routing.experts.const_data_ptr<std::int64_t>(), routing.experts.const_data_ptr<std::int64_t>() + routing.experts.numel()); }
-std::vector<float> weights_of(const Routing& routing) { return std::vector<float>(routing.weights.const_data_ptr<float>(), routing.weights.const_data_ptr<float>() + routing.weights.numel()); }
+std::vector<std::int64_t> experts_of(const Routing& routing) {
+  return std::vector<std::int64_t>(routing.experts.const_data_ptr<std::int64_t>(), routing.experts.const_data_ptr<std::int64_t>() + routing.experts.numel());
+}
+std::vector<float> weights_of(const Routing& routing) {
+  return std::vector<float>(routing.weights.const_data_ptr<float>(), routing.weights.const_data_ptr<float>() + routing.weights.numel());
+}
 
 Routing route_one(const MoeWeights& moe, std::int64_t k, bool renormalize) {
   return route({.experts_per_token = k, .renormalize = renormalize}, moe, at::ones({1, 1}));

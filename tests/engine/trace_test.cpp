@@ -25,7 +25,8 @@ TEST(Trace, RefusesWhatIsNotAListOfListsOfIds) {
   config.vocabulary = 10;
   EXPECT_ERROR(parse_token_lists(Json::parse("{}"), "ids.json", config), kInput, "ids.json: expected a list of lists of token ids, such as [[1, 2, 3], [4]]");
   EXPECT_ERROR(parse_token_lists(Json::parse("[[1], []]"), "ids.json", config), kInput, "ids.json: prompt 1 is not a list of at least one token id");
-  EXPECT_ERROR(parse_token_lists(Json::parse("[[1], [10]]"), "ids.json", config), kInput, "ids.json: prompt 1 holds 10 where a token id from 0 to 9 was expected");
+  EXPECT_ERROR(parse_token_lists(Json::parse("[[1], [10]]"), "ids.json", config), kInput,
+               "ids.json: prompt 1 holds 10 where a token id from 0 to 9 was expected");
   EXPECT_ERROR(parse_token_lists(Json::parse("[[1.5]]"), "ids.json", config), kInput, "ids.json: prompt 0 holds 1.5 where a token id from 0 to 9 was expected");
 }
 

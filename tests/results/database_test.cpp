@@ -42,7 +42,8 @@ class DatabaseTest : public testing::Test {
   static std::string loosened(const std::string& edit) {
     std::string statements = "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; PRAGMA writable_schema = ON;";
     for (const char* word : {"STRICT, ", "STRICT", " NOT NULL", " TEXT", " REAL", " BLOB", " doc_id INTEGER"}) {
-      statements += fmt::format("UPDATE sqlite_master SET sql = replace(sql, '{}', '{}') WHERE type = 'table';", word, word == std::string(" doc_id INTEGER") ? " doc_id" : "");
+      statements += fmt::format("UPDATE sqlite_master SET sql = replace(sql, '{}', '{}') WHERE type = 'table';", word,
+                                word == std::string(" doc_id INTEGER") ? " doc_id" : "");
     }
     return statements + "PRAGMA writable_schema = RESET;" + edit;
   }
@@ -90,7 +91,9 @@ TEST_F(DatabaseTest, AStoreIsSafeByItsPragmas) {
   EXPECT_EQ(database.execAndGet("PRAGMA foreign_keys").getInt(), 1);
   EXPECT_EQ(static_cast<std::uint32_t>(database.execAndGet("PRAGMA application_id").getInt()), kApplicationId);
   EXPECT_EQ(database.execAndGet("PRAGMA user_version").getInt(), kSchemaVersion);
-  EXPECT_EQ(database.execAndGet("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'").getInt(), 0);
+  EXPECT_EQ(database.execAndGet("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'")
+                .getInt(),
+            0);
 }
 
 TEST_F(DatabaseTest, EveryColumnIsDescribed) {
@@ -100,8 +103,9 @@ TEST_F(DatabaseTest, EveryColumnIsDescribed) {
                                 "WHERE objects.type = 'table' AND objects.name <> 'metadata' AND columns.name <> 'id' AND NOT EXISTS "
                                 "(SELECT 1 FROM metadata WHERE table_name = objects.name AND column_name = columns.name)");
   while (undescribed.executeStep()) ADD_FAILURE() << undescribed.getColumn(0).getString();
-  SQLite::Statement stray(database, "SELECT table_name || '.' || column_name FROM metadata WHERE column_name <> '' AND NOT EXISTS "
-                                    "(SELECT 1 FROM pragma_table_info(table_name) WHERE name = column_name)");
+  SQLite::Statement stray(database,
+                          "SELECT table_name || '.' || column_name FROM metadata WHERE column_name <> '' AND NOT EXISTS "
+                          "(SELECT 1 FROM pragma_table_info(table_name) WHERE name = column_name)");
   while (stray.executeStep()) ADD_FAILURE() << stray.getColumn(0).getString();
 }
 

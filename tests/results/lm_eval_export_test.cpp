@@ -59,7 +59,13 @@ class LmEvalExport : public testing::Test {
   static RecordedAnswer answer_of(const Json& sample) {
     RecordedAnswer answer;
     const Json target = sample.value("target", Json(""));
-    answer.example = {sample["task"], "", sample["doc_id"], "{\n  \"b\": 1,\n  \"a\": \"é\"\n}", sample["doc_hash"], target.is_string() ? target.get<std::string>() : target.dump(), {}};
+    answer.example = {sample["task"],
+                      "",
+                      sample["doc_id"],
+                      "{\n  \"b\": 1,\n  \"a\": \"é\"\n}",
+                      sample["doc_hash"],
+                      target.is_string() ? target.get<std::string>() : target.dump(),
+                      {}};
     answer.prompt = "prompt";
     if (sample.contains("words")) {
       answer.log_likelihoods = {sample["ll"].get<double>()};
@@ -103,7 +109,8 @@ TEST_F(LmEvalExport, ResultsOfSubjectsEqualTheRecordedRun) {
   EXPECT_EQ(written["group_subtasks"], run["group_subtasks"]);
   EXPECT_EQ(written["git_hash"], "abc");
   EXPECT_EQ(written["total_evaluation_time_seconds"], "2.5");
-  for (const char* key : {"configs", "versions", "n-samples", "config", "date", "pretty_env_info", "lm_eval_version", "task_hashes", "model_name", "model_name_sanitized", "chat_template"}) {
+  for (const char* key : {"configs", "versions", "n-samples", "config", "date", "pretty_env_info", "lm_eval_version", "task_hashes", "model_name",
+                          "model_name_sanitized", "chat_template"}) {
     EXPECT_TRUE(written.contains(key)) << key;
   }
 }
@@ -169,7 +176,10 @@ TEST_F(LmEvalExport, AGeneratedReplyStandsOncePerFilter) {
     Store store = Store::open(folder_ / "store.sqlite");
     const auto id = store.begin(test::make_cell("../..", "a/b", "gsm8k"), {}).id;
     store.append(id, std::vector{test::make_answer(1), test::make_answer(0)}, {});
-    store.finish(id, {TrialStatus::kOk, "", {{"exact_match", "strict-match", 0.5, 0.5, "share", true, 2}, {"exact_match", "flexible-extract", 1, 0.0, "share", true, 2}}, {}});
+    store.finish(id, {TrialStatus::kOk,
+                      "",
+                      {{"exact_match", "strict-match", 0.5, 0.5, "share", true, 2}, {"exact_match", "flexible-extract", 1, 0.0, "share", true, 2}},
+                      {}});
   }
   const auto files = write();
   EXPECT_EQ(files[0].parent_path(), folder_ / "out/_..__..__a__b");

@@ -74,7 +74,8 @@ TEST(Report, SaysWhatGenerationSettingsWereNotApplied) {
   generated.environment = scored.environment = environment;
   const std::string text = report_markdown(rank({generated, scored}));
   EXPECT_THAT(text, HasSubstr("| 0.5000 ± 0.1000 \\[1\\] | 10.0000 |"));
-  EXPECT_THAT(text, HasSubstr("1. tiny: generation_config.json sets repetition_penalty 1.05, which transformers applies to replies and this engine does not\n"));
+  EXPECT_THAT(text,
+              HasSubstr("1. tiny: generation_config.json sets repetition_penalty 1.05, which transformers applies to replies and this engine does not\n"));
 }
 
 TEST(Report, CsvAsAWhole) {
@@ -137,7 +138,8 @@ TEST(Report, UnverifiedDataIsMarked) {
 TEST(Report, AnEmptyStoreSaysSo) { EXPECT_EQ(report_markdown(rank({})), "No trials yet.\n"); }
 
 TEST(Leaderboard, EqualScoresShareTheirRank) {
-  const Leaderboard board = rank({make_trial("m", "a", "gsm8k", {accuracy(0.5, 0)}), make_trial("m", "b", "gsm8k", {accuracy(0.5, 0)}), make_trial("m", "c", "gsm8k", {accuracy(0.75, 0)})});
+  const Leaderboard board = rank({make_trial("m", "a", "gsm8k", {accuracy(0.5, 0)}), make_trial("m", "b", "gsm8k", {accuracy(0.5, 0)}),
+                                  make_trial("m", "c", "gsm8k", {accuracy(0.75, 0)})});
   EXPECT_EQ(board.rows[0].variant, "c");
   EXPECT_EQ(board.rows[0].mean_rank, 1.0);
   EXPECT_EQ(board.rows[1].mean_rank, 2.5);
@@ -146,8 +148,10 @@ TEST(Leaderboard, EqualScoresShareTheirRank) {
 
 TEST(Leaderboard, JoinsCostsOverTheTasksOfARow) {
   const auto with_costs = [](const std::string& task, double rate, double seconds, double tokens) {
-    Trial trial = make_trial("m", "dense", task, {accuracy(1, 0), {"prefill_tokens_per_second", "none", rate, std::nullopt, "tokens/s", true, 1},
-                                                  {"tokens_forwarded", "none", tokens, std::nullopt, "tokens", false, 1}});
+    Trial trial = make_trial("m", "dense", task,
+                             {accuracy(1, 0),
+                              {"prefill_tokens_per_second", "none", rate, std::nullopt, "tokens/s", true, 1},
+                              {"tokens_forwarded", "none", tokens, std::nullopt, "tokens", false, 1}});
     trial.seconds["prefill"] = seconds;
     return trial;
   };
@@ -187,7 +191,8 @@ TEST(Report, SvgPlacesScoresByTheBytesTheyTakeAndSaysWhatABitmapWouldTake) {
   std::vector<Trial> trials;
   trials.push_back(make_trial("tiny", "dense", "gsm8k", {accuracy(0.5, 0.08), stored(4096)}));
   trials.push_back(make_trial("tiny", "half", "gsm8k", {accuracy(0.25, 0.07), stored(2048), share("expert_sparsity", 0.5)}));
-  trials.push_back(make_trial("tiny", "<wanda>", "gsm8k", {accuracy(0.4, 0.07), stored(4096), share("masked_matrices", 3), share("zero_share", 0.5, "linears", 2000)}));
+  trials.push_back(
+      make_trial("tiny", "<wanda>", "gsm8k", {accuracy(0.4, 0.07), stored(4096), share("masked_matrices", 3), share("zero_share", 0.5, "linears", 2000)}));
   const std::string svg = report_svg(rank(trials), "gsm8k");
   EXPECT_THAT(svg, testing::StartsWith("<svg"));
   EXPECT_THAT(svg, HasSubstr(">&lt;wanda&gt; 0.4000</text>"));

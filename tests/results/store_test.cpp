@@ -104,7 +104,8 @@ TEST_F(StoreTest, AnswersAreOrderedByDocumentWhateverTheOrderOfSaving) {
   EXPECT_THAT(seen, ElementsAre("1 strict-match", "1 flexible-extract", "3 strict-match", "3 flexible-extract", "5 strict-match", "5 flexible-extract"));
   seen.clear();
   store.for_each_answer(id, [&](const RecordedAnswer& answer) {
-    seen.push_back(std::to_string(answer.example.doc_id) + " " + answer.answers[0].filter + " " + answer.answers[0].reply + " " + answer.raw_reply.substr(0, 7));
+    seen.push_back(std::to_string(answer.example.doc_id) + " " + answer.answers[0].filter + " " + answer.answers[0].reply + " " +
+                   answer.raw_reply.substr(0, 7));
   });
   EXPECT_THAT(seen, ElementsAre("1 strict-match 1 It is 1", "3 strict-match 3 It is 3", "5 strict-match 5 It is 5", "1 flexible-extract 1. It is 1",
                                 "3 flexible-extract 3. It is 3", "5 flexible-extract 5. It is 5"));

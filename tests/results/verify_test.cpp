@@ -38,7 +38,10 @@ class VerifyTest : public testing::Test {
       const auto id = store.begin(cell, {{"machine", "m"}}).id;
       store.append(id, std::vector{make_answer(0), make_answer(1)}, {});
       store.record_plan(id, "{}");
-      store.finish(id, {TrialStatus::kOk, "", {{"exact_match", "strict-match", 0.5, 0.25, "share", true, 2}, {"peak_bytes", "none", 1e9, {}, "bytes", false, 1}}, {{"total", 2}}});
+      store.finish(id, {TrialStatus::kOk,
+                        "",
+                        {{"exact_match", "strict-match", 0.5, 0.25, "share", true, 2}, {"peak_bytes", "none", 1e9, {}, "bytes", false, 1}},
+                        {{"total", 2}}});
     }
   }
 
@@ -73,9 +76,11 @@ TEST_F(VerifyTest, FindsNothingInAJoinedStore) {
 TEST_F(VerifyTest, NamesTheTrialOfEveryEdit) {
   const std::string dense = "trial 1 (tiny · dense · gsm8k): ", changed = "metrics, answers or times are not those that it ended with";
   const std::vector<std::pair<std::string, std::string>> edits = {
-      {"UPDATE answers SET values_json = '{\"exact_match\":1.0}' WHERE trial_id = 1", dense + "exact_match,strict-match is 0.5 in the store, and its answers give 1"},
+      {"UPDATE answers SET values_json = '{\"exact_match\":1.0}' WHERE trial_id = 1",
+       dense + "exact_match,strict-match is 0.5 in the store, and its answers give 1"},
       {"UPDATE metrics SET value = 0.625 WHERE trial_id = 1", dense + "exact_match,strict-match is 0.625 in the store, and its answers give 0.5"},
-      {"UPDATE metrics SET stderr = NULL WHERE trial_id = 1", dense + "exact_match,strict-match has the standard error none in the store, and its answers give 0.25"},
+      {"UPDATE metrics SET stderr = NULL WHERE trial_id = 1",
+       dense + "exact_match,strict-match has the standard error none in the store, and its answers give 0.25"},
       {"DELETE FROM metrics WHERE trial_id = 1 AND name = 'exact_match'", dense + "exact_match,strict-match is not in the store, and its answers give 0.5"},
       {"UPDATE metrics SET value = 2e9 WHERE trial_id = 1 AND name = 'peak_bytes'", dense + "its " + changed},
       {"UPDATE answers SET reply = '7' WHERE trial_id = 1 AND filter = 'strict-match'", dense + "its " + changed},

@@ -72,7 +72,8 @@ std::string sample_file(const std::string& dataset, const std::string& path) {
       return row;
     });
   }
-  if (dataset == "c4" || dataset == "demo_text") return lines(9, [&](int i) { return OrderedJson{{"text", fmt::format("Document {} of {} is about nothing in particular.", i, path)}}; });
+  if (dataset == "c4" || dataset == "demo_text")
+    return lines(9, [&](int i) { return OrderedJson{{"text", fmt::format("Document {} of {} is about nothing in particular.", i, path)}}; });
   if (dataset == "wikitext2") {
     std::string text;
     for (int i = 0; i < 6; ++i) text += fmt::format(" \n = Page {} = \n \n It is @-@ as {} says @-@ short , and has one sentence . \n", i, path);

@@ -9,20 +9,20 @@
 namespace winnow::test {
 
 struct ProgramOptions {
-  std::string input = {};                           // its standard input; empty: /dev/null
-  double seconds = 120;                             // then SIGKILL and timed_out
+  std::string input = {};                               // its standard input; empty: /dev/null
+  double seconds = 120;                                 // then SIGKILL and timed_out
   std::map<std::string, std::string> environment = {};  // added to this process's
-  std::filesystem::path folder = {};                // to run in; empty: this process's
-  std::optional<double> signal_after = {};          // seconds after its start …
-  int signal = SIGKILL;                             // … when it gets this signal
+  std::filesystem::path folder = {};                    // to run in; empty: this process's
+  std::optional<double> signal_after = {};              // seconds after its start …
+  int signal = SIGKILL;                                 // … when it gets this signal
 };
 
 struct ProgramResult {
-  int exit_code = -1;     // -1 where a signal ended it
-  int ended_by = 0;       // that signal
+  int exit_code = -1;  // -1 where a signal ended it
+  int ended_by = 0;    // that signal
   bool timed_out = false;
-  std::string output;     // what it wrote to stdout
-  std::string errors;     // what it wrote to stderr
+  std::string output;  // what it wrote to stdout
+  std::string errors;  // what it wrote to stderr
   double seconds = 0;
   long long peak_bytes = 0;  // resident, its largest
 };

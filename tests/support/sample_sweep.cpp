@@ -28,9 +28,7 @@ void SampleSweep::write(const std::string& tasks) const {
                                           fixture("lm_eval/tiny_mixtral").string(), tasks));
 }
 
-std::vector<std::string> SampleSweep::run_arguments() const {
-  return {"run", file().string(), "--data", fixture("sample_data").string(), "--unverified-data"};
-}
+std::vector<std::string> SampleSweep::run_arguments() const { return {"run", file().string(), "--data", fixture("sample_data").string(), "--unverified-data"}; }
 
 std::map<std::string, std::string> SampleSweep::environment() const { return {{"WINNOW_CACHE", (folder_ / "cache").string()}}; }
 

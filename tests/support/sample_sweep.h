@@ -18,7 +18,7 @@ class SampleSweep {
   static const char* const kTasks;      // gsm8k, mmlu, wikitext, perplexity on a few examples
   static const char* const kMoreTasks;  // the same and gsm8k without shots
 
-  void write(const std::string& tasks) const;                       // the sweep file anew
+  void write(const std::string& tasks) const;  // the sweep file anew
   void write_file(const std::string& name, const std::string& text) const { folder_.write(name, text); }
   std::filesystem::path file() const { return folder_ / "sweep.json"; }
   std::filesystem::path store() const { return folder_ / "sample.sqlite"; }

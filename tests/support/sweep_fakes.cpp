@@ -15,16 +15,19 @@ class Letters : public Task {
   std::vector<DatasetPart> reads() const override { return {{"alphabet", "test"}}; }
   ExampleList examples(const TaskInputs& inputs) const override {
     inputs.datasets->read({"alphabet", "test"});
-    return {static_cast<std::size_t>(params_.get<int>("limit")), [](std::size_t index) {
-              Example example;
-              example.record = {.leaf = "letters", .data_sha256 = "d1", .doc_id = static_cast<std::int64_t>(index), .doc_json = "{}", .doc_hash = "h", .target = "x", .gold = 0};
-              example.group = std::to_string(index / 4);
-              example.requests = {ScoreRequest{"letter " + std::to_string(index), " a"}, ScoreRequest{"letter " + std::to_string(index), " b"}};
-              return example;
-            }};
+    return {
+        static_cast<std::size_t>(params_.get<int>("limit")), [](std::size_t index) {
+          Example example;
+          example.record = {
+              .leaf = "letters", .data_sha256 = "d1", .doc_id = static_cast<std::int64_t>(index), .doc_json = "{}", .doc_hash = "h", .target = "x", .gold = 0};
+          example.group = std::to_string(index / 4);
+          example.requests = {ScoreRequest{"letter " + std::to_string(index), " a"}, ScoreRequest{"letter " + std::to_string(index), " b"}};
+          return example;
+        }};
   }
   std::vector<Answer> grade(const Example& example, std::span<const Response> responses) const override {
-    return {{.filter = "none", .values = {{"acc", responses[0].log_likelihood >= responses[1].log_likelihood}, {"id", static_cast<double>(example.record.doc_id)}}}};
+    return {{.filter = "none",
+             .values = {{"acc", responses[0].log_likelihood >= responses[1].log_likelihood}, {"id", static_cast<double>(example.record.doc_id)}}}};
   }
   std::vector<Metric> aggregate(std::span<const ScoredAnswer> answers) const override {
     std::vector<double> values, order;

@@ -49,11 +49,11 @@ class FakeOpener : public ModelOpener {
   OpenedModel open(const ModelSpec& model, const VariantSpec& variant) override;
 
   int opened = 0, answered = 0;
-  int fail_at = -1;                    // the answer with this number throws
-  std::string cannot_open;             // sentence of the std::runtime_error that open throws
-  std::string unsupported;             // … or of the Error(kUnsupported)
-  std::string wrong;                   // sentence of the Error(kInput) that check throws
-  std::string changed;                 // sentence of the std::runtime_error that check_unchanged throws
+  int fail_at = -1;         // the answer with this number throws
+  std::string cannot_open;  // sentence of the std::runtime_error that open throws
+  std::string unsupported;  // … or of the Error(kUnsupported)
+  std::string wrong;        // sentence of the Error(kInput) that check throws
+  std::string changed;      // sentence of the std::runtime_error that check_unchanged throws
   bool random_weights = false;
   std::string content = "weights";
 };

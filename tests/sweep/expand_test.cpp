@@ -12,14 +12,17 @@ std::vector<Cell> cells_of(const std::string& text, test::FakeOpener opener = {}
   return expand(parse_sweep(text, "s.json", "/sweeps", test::fake_pruners()), opener, datasets);
 }
 
-std::string key_of(const std::string& text, test::FakeOpener opener = {}, test::FakeDatasets datasets = {}) { return cells_of(text, opener, datasets).back().key; }
+std::string key_of(const std::string& text, test::FakeOpener opener = {}, test::FakeDatasets datasets = {}) {
+  return cells_of(text, opener, datasets).back().key;
+}
 
 const std::string kTasks = R"([{"task": "letters"}])";
 const std::string kModels = R"([{"name": "one", "path": "one"}])";
 const std::string kHalf = R"([{"label": "half", "steps": [{"pruner": "halve"}]}])";
 
 TEST(Expand, MakesEveryCombinationModelByModel) {
-  const std::vector<Cell> cells = cells_of(letters_sweep(R"([{"task": "letters"}, {"task": "letters", "limit": 3, "word": "a b"}])", R"([{"name": "one", "path": "one"}, {"name": "two", "path": "two"}])"));
+  const std::vector<Cell> cells = cells_of(letters_sweep(R"([{"task": "letters"}, {"task": "letters", "limit": 3, "word": "a b"}])",
+                                                         R"([{"name": "one", "path": "one"}, {"name": "two", "path": "two"}])"));
   ASSERT_EQ(cells.size(), 8u);
   EXPECT_EQ(cells[3].model, "one");
   EXPECT_EQ(cells[3].variant, "half");

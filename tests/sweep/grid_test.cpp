@@ -99,8 +99,10 @@ TEST(Grid, RefusesWhatMakesNoSense) {
 }
 
 TEST(Grid, RefusesExclusionsThatMatchNothingOrEverything) {
-  EXPECT_ERROR_HAS(cell_names(parse(R"("exclude": [{"variant": "third"}])")), kInput, "s.json:1:14: exclude[0]: it matches no cell of the sweep: no variant is named 'third'; take it out");
-  EXPECT_ERROR_HAS(cell_names(parse(R"("exclude": [{"model": "*"}])")), kInput, "s.json:1:14: exclude[0]: nothing is left of the sweep, so there is nothing to run");
+  EXPECT_ERROR_HAS(cell_names(parse(R"("exclude": [{"variant": "third"}])")), kInput,
+                   "s.json:1:14: exclude[0]: it matches no cell of the sweep: no variant is named 'third'; take it out");
+  EXPECT_ERROR_HAS(cell_names(parse(R"("exclude": [{"model": "*"}])")), kInput,
+                   "s.json:1:14: exclude[0]: nothing is left of the sweep, so there is nothing to run");
 }
 
 TEST(Grid, IsBounded) {

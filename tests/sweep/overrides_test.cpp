@@ -11,7 +11,9 @@ Json set(const std::string& json, const std::string& what) {
   return sweep;
 }
 
-TEST(Overrides, SetsAMemberOfAnItem) { EXPECT_EQ(set(R"({"models": [{"dtype": "f32"}, {}]})", "models[0].dtype=bf16").dump(), R"({"models":[{"dtype":"bf16"},{}]})"); }
+TEST(Overrides, SetsAMemberOfAnItem) {
+  EXPECT_EQ(set(R"({"models": [{"dtype": "f32"}, {}]})", "models[0].dtype=bf16").dump(), R"({"models":[{"dtype":"bf16"},{}]})");
+}
 TEST(Overrides, MayAddTheLastName) { EXPECT_EQ(set(R"({"tasks": [{}]})", "tasks[0].limit=5").dump(), R"({"tasks":[{"limit":5}]})"); }
 TEST(Overrides, ReadsJsonValuesAndTakesTheRestAsText) {
   EXPECT_EQ(set("{}", "a=[1,2]").dump(), R"({"a":[1,2]})");

@@ -53,17 +53,20 @@ TEST(SweepFile, AFolderBesideTheFileComesBeforeAHubName) {
 
 TEST(SweepFile, TellsLineColumnPathAndTheNearestName) {
   EXPECT_ERROR(parse("{\"name\": \"x\",\n  \"modles\": []}"), kInput,
-               "s.json:2:3: modles: the sweep does not know 'modles' (did you mean 'models'?); it knows: models, variants, tasks, grid, include, exclude, limits, $schema, name, device, threads, token_budget");
-  EXPECT_ERROR(parse(letters_sweep(R"([{"task": "lettres"}])")), kInput,
-               "s.json:4:21: tasks[0].task: there is no task 'lettres' (did you mean 'letters'?); there are: " + fmt::format("{}", fmt::join(task_names(), ", ")));
+               "s.json:2:3: modles: the sweep does not know 'modles' (did you mean 'models'?); it knows: models, variants, tasks, grid, include, exclude, "
+               "limits, $schema, name, device, threads, token_budget");
+  EXPECT_ERROR(
+      parse(letters_sweep(R"([{"task": "lettres"}])")), kInput,
+      "s.json:4:21: tasks[0].task: there is no task 'lettres' (did you mean 'letters'?); there are: " + fmt::format("{}", fmt::join(task_names(), ", ")));
   EXPECT_ERROR_THAT(parse(letters_sweep(R"([{"task": "letters", "limti": 3}])")), kInput,
                     testing::AllOf(testing::StartsWith("s.json:4:32: tasks[0].limti: "), testing::HasSubstr("did you mean 'limit'?")));
   EXPECT_ERROR_HAS(parse(letters_sweep(R"([{"task": "letters", "limit": 0}])")), kInput, "s.json:4:41: tasks[0].limit: ");
   EXPECT_ERROR_THAT(parse(letters_sweep(R"([{"task": "letters", "until": {"difference": 0.1, "confidense": 0.9}}])")), kInput,
                     testing::AllOf(testing::StartsWith("s.json:4:61: tasks[0].until.confidense: "), testing::HasSubstr("did you mean 'confidence'?")));
   EXPECT_ERROR_HAS(parse(letters_sweep(R"([{"task": "letters", "limit": 13}])")), kInput, "s.json:4:12: tasks[0]: 13 letters are too unlucky");
-  EXPECT_ERROR_HAS(parse(letters_sweep(R"([{"task": "letters"}])", R"([{"name": "a", "path": "b"}])", R"([{"label": "h", "steps": [{"pruner": "halve", "seed": 13}]}])")),
-                   kInput, "s.json:3:40: variants[0].steps[0]: 13 halves are too unlucky");
+  EXPECT_ERROR_HAS(
+      parse(letters_sweep(R"([{"task": "letters"}])", R"([{"name": "a", "path": "b"}])", R"([{"label": "h", "steps": [{"pruner": "halve", "seed": 13}]}])")),
+      kInput, "s.json:3:40: variants[0].steps[0]: 13 halves are too unlucky");
 }
 
 TEST(SweepFile, BlamesAnOverrideForItsOwnFault) {
@@ -82,7 +85,9 @@ std::vector<BadSweep> bad_sweeps() {
   const auto variants = [&](const std::string& list) { return letters_sweep(task, model, list); };
   const auto tasks = [&](const std::string& list) { return letters_sweep(list, model, dense); };
   const auto beside = [&](const std::string& pair) { return "{" + pair + "," + letters_sweep(task, model, dense).substr(1); };
-  const auto named = [&](const std::string& name) { return "{\"name\": " + name + letters_sweep(task, model, dense).substr(std::string(R"({"name": "test")").size()); };
+  const auto named = [&](const std::string& name) {
+    return "{\"name\": " + name + letters_sweep(task, model, dense).substr(std::string(R"({"name": "test")").size());
+  };
   return {
       {"", "s.json"},
       {"{", "s.json:1"},
@@ -136,7 +141,8 @@ std::vector<BadSweep> bad_sweeps() {
       {variants(R"([{"label": "dense", "steps": {}}])"), "expected a list of steps"},
       {variants(R"([{"label": "d", "steps": []}, {"label": "d", "steps": [{"pruner": "halve"}]}])"), "'d' is already the name of variants[0]"},
       {variants(R"([{"label": "d", "steps": []}, {"label": "e", "steps": []}])"), "the same steps as variants[0] 'd'"},
-      {variants(R"([{"label": "h", "steps": [{"pruner": "halve"}]}, {"label": "i", "steps": [{"pruner": "halve", "seed": 1}]}])"), "the same steps as variants[0] 'h'"},
+      {variants(R"([{"label": "h", "steps": [{"pruner": "halve"}]}, {"label": "i", "steps": [{"pruner": "halve", "seed": 1}]}])"),
+       "the same steps as variants[0] 'h'"},
       {variants(R"([{"label": "d", "steps": ["halve"]}])"), "variants[0].steps[0]: expected an object such as {\"pruner\": …}, found a string"},
       {variants(R"([{"label": "d", "steps": [{}]}])"), "\"pruner\" is missing; there are: halve"},
       {variants(R"([{"label": "d", "steps": [{"pruner": 1}]}])"), "expected the name of a pruner, found a number"},
@@ -144,7 +150,8 @@ std::vector<BadSweep> bad_sweeps() {
       {variants(R"([{"label": "d", "steps": [{"pruner": "halve", "ratio": 0.5}]}])"), "variants[0].steps[0].ratio"},
       {variants(R"([{"label": "d", "steps": [{"pruner": "halve", "seed": "one"}]}])"), "variants[0].steps[0].seed"},
       {variants(R"([{"label": "d", "steps": [], "colour": 1}])"), "a variant does not know 'colour'"},
-      {letters_sweep(task, R"([{"name": "m", "recorded": "r"}])", R"([{"label": "h", "steps": [{"pruner": "halve"}]}])"), "recorded outputs meet only a variant without steps"},
+      {letters_sweep(task, R"([{"name": "m", "recorded": "r"}])", R"([{"label": "h", "steps": [{"pruner": "halve"}]}])"),
+       "recorded outputs meet only a variant without steps"},
       {tasks("[]"), "tasks: the list is empty"},
       {tasks("[[]]"), "tasks[0]: expected an object"},
       {tasks(R"([{"limit": 1}])"), "\"task\" is missing"},

@@ -14,8 +14,9 @@ TEST(EngineScores, DoNotDependOnPackingOrSharing) {
 }
 
 TEST(EngineRolling, IsThatOfTheHarness) {
-  for (const auto& [run, settings] : {std::pair{"tiny_wikitext_256", AnswerSettings{.max_length = 256}}, std::pair{"tiny_wikitext_512", AnswerSettings{.max_length = 512}},
-                                      std::pair{"tiny_nobos_wikitext_256", AnswerSettings{.max_length = 256, .add_bos = false}}}) {
+  for (const auto& [run, settings] :
+       {std::pair{"tiny_wikitext_256", AnswerSettings{.max_length = 256}}, std::pair{"tiny_wikitext_512", AnswerSettings{.max_length = 512}},
+        std::pair{"tiny_nobos_wikitext_256", AnswerSettings{.max_length = 256, .add_bos = false}}}) {
     const auto model = tiny_mixtral({.token_budget = 300});
     for (const Json& row : run_rows(run)) {
       const auto responses = answers(*model, {RollingRequest{row.at("ctx")}}, settings);

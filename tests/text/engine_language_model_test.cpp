@@ -25,7 +25,8 @@ void expect_run(std::string_view run, const AnswerSettings& settings) {
       EXPECT_EQ(ids_sha256(pair.context), of_choice("ctx_ids_sha256").get<std::string>());
       EXPECT_NEAR(responses[index].log_likelihood, row.at("ll")[i].get<double>(), 1e-3) << run << " " << row.at("task") << " " << row.at("doc_id");
       EXPECT_EQ(responses[index].is_greedy, row.at("greedy")[i] != 0);
-      EXPECT_EQ(responses[index].prompt_truncated, pair.context.size() + pair.continuation.size() > static_cast<std::size_t>(settings.max_length.value_or(2048)) + 1);
+      EXPECT_EQ(responses[index].prompt_truncated,
+                pair.context.size() + pair.continuation.size() > static_cast<std::size_t>(settings.max_length.value_or(2048)) + 1);
     }
   }
 }
@@ -110,7 +111,8 @@ TEST(EngineLanguageModel, RefusesWhatItCannotAnswerNamingTheRequest) {
   EXPECT_ERROR_HAS(refuse(TokensRequest{{1}, {32000}}), kInput, "id 32000 is not below the vocabulary of 32000");
   EXPECT_ERROR_HAS(refuse(TokensRequest{{}, {5}}), kInput, "at least one id");
   EXPECT_ERROR_HAS(refuse(ScoreRequest{"Q", "a"}, {.max_length = 0}), kInput, "max_length is 0");
-  EXPECT_ERROR_HAS(refuse(ScoreRequest{"Q", "a"}, {.profile = "lmeval-2019"}), kUnsupported, "there is no profile 'lmeval-2019'; there are: lmeval-head, lmeval-0.4.9.1");
+  EXPECT_ERROR_HAS(refuse(ScoreRequest{"Q", "a"}, {.profile = "lmeval-2019"}), kUnsupported,
+                   "there is no profile 'lmeval-2019'; there are: lmeval-head, lmeval-0.4.9.1");
 }
 
 TEST(EngineLanguageModel, CountsBoundariesThatMerged) {

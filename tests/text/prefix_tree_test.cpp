@@ -91,8 +91,7 @@ TEST(PrefixWalk, LaysEveryNodeOnceWithinTheBudgetAndKeepsOnePathAlive) {
         PrefixWalk walk(tree, sequences, KeepBlocks::kInnerNodes, live_rows);
         while (!walk.done()) {
           PackedBatch batch;
-          while (!walk.done() && walk.add_next(batch, budget)) {
-          }
+          while (!walk.done() && walk.add_next(batch, budget)) {}
           rows += static_cast<std::int64_t>(batch.tokens.size());
           ASSERT_GT(batch.tokens.size(), 0u);
           ASSERT_LE(static_cast<std::int64_t>(batch.tokens.size()), budget);

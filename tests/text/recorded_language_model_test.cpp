@@ -23,12 +23,14 @@ Response answer_one(LanguageModel& model, const Request& request) {
 
 TEST(RecordedOutputs, AnswerByTextOrByItsDigest) {
   const test::TemporaryFolder folder;
-  const auto model = open_recorded_outputs(folder.write("r.jsonl", fmt::format(R"({{"kind": "score", "context": "Q", "continuation": " A", "log_likelihood": -1.5, "is_greedy": true}}
+  const auto model = open_recorded_outputs(
+      folder.write("r.jsonl", fmt::format(R"({{"kind": "score", "context": "Q", "continuation": " A", "log_likelihood": -1.5, "is_greedy": true}}
 {{"kind": "score", "context_sha256": "{}", "continuation": " B", "log_likelihood": -2.5, "is_greedy": false, "note": "let be"}}
 
 {{"kind": "rolling", "text": "a page", "log_likelihood": -100}}
 {{"kind": "rolling", "text_sha256": "{}", "log_likelihood": -7}}
-{{"kind": "generate", "context": "Q", "reply": "one two STOP three END"}})", sha256_hex("Q"), sha256_hex("other"))));
+{{"kind": "generate", "context": "Q", "reply": "one two STOP three END"}})",
+                                          sha256_hex("Q"), sha256_hex("other"))));
   EXPECT_EQ(answer_one(*model, ScoreRequest{"Q", " A"}).log_likelihood, -1.5);
   EXPECT_TRUE(answer_one(*model, ScoreRequest{"Q", " A"}).is_greedy);
   EXPECT_EQ(answer_one(*model, ScoreRequest{"Q", " B"}).log_likelihood, -2.5);
@@ -49,8 +51,11 @@ TEST(RecordedOutputs, TakeTheSameAnswerTwiceButNotAnother) {
 
 TEST(RecordedOutputs, NameTheRequestWithoutAnAnswer) {
   const test::TemporaryFolder folder;
-  const auto model = open_recorded_outputs(folder.write("r.jsonl", R"({"kind": "score", "context": "Q", "continuation": " A", "log_likelihood": -1, "is_greedy": true})"));
-  EXPECT_ERROR_THAT(answer_one(*model, ScoreRequest{"Q", " C"}), kInput, AllOf(HasSubstr("r.jsonl has no answer to the score request for the continuation \" C\" of the context \"Q\""), HasSubstr(sha256_hex("Q"))));
+  const auto model =
+      open_recorded_outputs(folder.write("r.jsonl", R"({"kind": "score", "context": "Q", "continuation": " A", "log_likelihood": -1, "is_greedy": true})"));
+  EXPECT_ERROR_THAT(
+      answer_one(*model, ScoreRequest{"Q", " C"}), kInput,
+      AllOf(HasSubstr("r.jsonl has no answer to the score request for the continuation \" C\" of the context \"Q\""), HasSubstr(sha256_hex("Q"))));
   EXPECT_ERROR_HAS(answer_one(*model, RollingRequest{"Q"}), kInput, "rolling request for the text \"Q\"");
   EXPECT_ERROR_HAS(answer_one(*model, GenerateRequest{"Q\x1b[2J", {}, 1}), kInput, "generate request for the context \"Q\\x1b[2J\"");
   EXPECT_ERROR_HAS(answer_one(*model, TokensRequest{{1}, {2}}), kUnsupported, "no windows of token ids");
@@ -82,7 +87,8 @@ TEST(RecordedOutputs, RefuseMalformedLinesNamingThem) {
       {R"({"kind": "rolling", "log_likelihood": -1})", "r.jsonl:2: neither \"text\" nor \"text_sha256\" is there"},
       {R"({"kind": "rolling", "text": 1, "log_likelihood": -1})", "r.jsonl:2: \"text\" is 1, expected a string"},
       {R"({"kind": "rolling", "text_sha256": "abc", "log_likelihood": -1})", "r.jsonl:2: \"text_sha256\" is \"abc\", expected 64 hexadecimal digits"},
-      {R"({"kind": "rolling", "text": "b", "text_sha256": ")" + sha256_hex("c") + R"(", "log_likelihood": -1})", "r.jsonl:2: \"text_sha256\" is not the sha256 of \"text\""},
+      {R"({"kind": "rolling", "text": "b", "text_sha256": ")" + sha256_hex("c") + R"(", "log_likelihood": -1})",
+       "r.jsonl:2: \"text_sha256\" is not the sha256 of \"text\""},
       {R"({"kind": "rolling", "text": "b"})", "r.jsonl:2: \"log_likelihood\" is missing"},
       {R"({"kind": "rolling", "text": "b", "log_likelihood": "-1"})", "r.jsonl:2: \"log_likelihood\" is \"-1\", expected a number"},
       {R"({"kind": "rolling", "text": "b", "log_likelihood": 0.5})", "r.jsonl:2: \"log_likelihood\" is 0.5, but the logarithm of a probability is at most 0"},
@@ -90,7 +96,8 @@ TEST(RecordedOutputs, RefuseMalformedLinesNamingThem) {
       {R"({"kind": "rolling", "text": "a", "log_likelihood": -2})", "r.jsonl:2: this request was answered otherwise in line 1"},
       {R"({"kind": "score", "context": "b", "log_likelihood": -1, "is_greedy": true})", "r.jsonl:2: \"continuation\" is missing"},
       {R"({"kind": "score", "context": "b", "continuation": "c", "log_likelihood": -1})", "r.jsonl:2: \"is_greedy\" is missing"},
-      {R"({"kind": "score", "context": "b", "continuation": "c", "log_likelihood": -1, "is_greedy": 1})", "r.jsonl:2: \"is_greedy\" is 1, expected true or false"},
+      {R"({"kind": "score", "context": "b", "continuation": "c", "log_likelihood": -1, "is_greedy": 1})",
+       "r.jsonl:2: \"is_greedy\" is 1, expected true or false"},
       {R"({"kind": "generate", "context": "b"})", "r.jsonl:2: \"reply\" is missing"},
       {R"({"kind": "generate", "context": "b", "reply": ["x"]})", "r.jsonl:2: \"reply\" is [\"x\"], expected a string"},
   };

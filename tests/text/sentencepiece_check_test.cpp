@@ -117,7 +117,8 @@ TEST(SentencePieceCheck, RefusesEveryMalformedModelNamingTheFile) {
   ASSERT_GE(cases.size(), 24u);
   for (const Case& one : cases) {
     folder.write("tokenizer.model", one.model);
-    const std::string sentence = test::error_text(ErrorKind::kInput, [&] { Tokenizer::open(folder.path(), one.vocabulary)->encode("xab ba", Tokenizer::Special::kAdd); });
+    const std::string sentence =
+        test::error_text(ErrorKind::kInput, [&] { Tokenizer::open(folder.path(), one.vocabulary)->encode("xab ba", Tokenizer::Special::kAdd); });
     EXPECT_THAT(sentence, AllOf(HasSubstr("tokenizer.model"), HasSubstr(one.fault))) << one.name;
   }
 }

@@ -115,7 +115,8 @@ TEST(Tokenizer, CutsAddedTokensOutOfTheText) {
   folder.write("added_tokens.json", R"({"<|tool|>": 32001})");
   const auto tokenizer = mixtral_with(folder, R"({"added_tokens_decoder": {
       "32000": {"content": "<|tool|>x", "special": true, "lstrip": false, "rstrip": false, "single_word": false, "normalized": false},
-      "32002": {"content": "[SEP]", "special": true, "lstrip": true, "rstrip": true}, "32003": {"content": "cat", "single_word": true}}})", 32004);
+      "32002": {"content": "[SEP]", "special": true, "lstrip": true, "rstrip": true}, "32003": {"content": "cat", "single_word": true}}})",
+                                      32004);
   EXPECT_EQ(tokenizer->encode("Hello<|tool|>x", Special::kNone), (Ids{22557, 32000})) << "the longest that begins there";
   EXPECT_EQ(tokenizer->encode("Hello<|tool|>", Special::kNone), (Ids{22557, 32001}));
   EXPECT_EQ(tokenizer->encode("Hello \n[SEP]  Hello", Special::kNone), (Ids{22557, 32002, 22557}));
@@ -127,7 +128,8 @@ TEST(Tokenizer, CutsAddedTokensOutOfTheText) {
 
 TEST(Tokenizer, TakesSpecialTokensFromTheMapWhereTheConfigurationIsSilent) {
   const test::TemporaryFolder folder;
-  folder.write("special_tokens_map.json", R"({"bos_token": {"content": "<BOS>"}, "eos_token": "</s>", "additional_special_tokens": ["<A>", {"content": "<B>"}]})");
+  folder.write("special_tokens_map.json",
+               R"({"bos_token": {"content": "<BOS>"}, "eos_token": "</s>", "additional_special_tokens": ["<A>", {"content": "<B>"}]})");
   const auto tokenizer = mixtral_with(folder, "{}", 32003);
   EXPECT_EQ(tokenizer->bos_id(), 32000);
   EXPECT_EQ(tokenizer->encode("<A><B>", Special::kAdd), (Ids{32000, 32001, 32002}));
@@ -156,14 +158,16 @@ TEST(Tokenizer, DigestChangesWithWhatDecidesIdsOnly) {
 
 TEST(Tokenizer, ReadsTheHugeIntegerThatMeansNoLimit) {
   const test::TemporaryFolder folder;
-  EXPECT_FALSE(small(folder, R"({"a\\": "\"10000000000000000000000", "model_max_length": 1000000000000000019884624838656, "add_bos_token": false})")->adds_bos());
+  EXPECT_FALSE(
+      small(folder, R"({"a\\": "\"10000000000000000000000", "model_max_length": 1000000000000000019884624838656, "add_bos_token": false})")->adds_bos());
 }
 
 TEST(Tokenizer, GivesWordByWordWhatSentencePieceGivesForTheWhole) {
   sentencepiece::SentencePieceProcessor whole;
   ASSERT_TRUE(whole.Load(fixture("lm_eval/tiny_mixtral/tokenizer.model").string()).ok());
   const auto tokenizer = mixtral();
-  const std::vector<std::string> parts = {"a", "Hello", " ", "  ", "\n", "\xe2\x96\x81", "\xc3\xa9", "\xf0\x9f\x98\x80", "12", "\t", "the", "x y", "\xe2\x96", ".", "\xc2\xa0"};
+  const std::vector<std::string> parts = {"a",  "Hello", " ",   "  ",       "\n", "\xe2\x96\x81", "\xc3\xa9", "\xf0\x9f\x98\x80", "12",
+                                          "\t", "the",   "x y", "\xe2\x96", ".",  "\xc2\xa0"};
   std::mt19937 random(7);
   for (int i = 0; i < 3000; ++i) {
     std::string text;

@@ -41,7 +41,9 @@ TEST(StopStrings, CutAsTheHarnessDoes) {
 TEST(TrailingSpace, MovesToTheContinuationWhateverItsUnicode) {
   const TextPair pair = move_trailing_space("Answer: \t\xe2\x80\x83\xc2\xa0", "A");
   EXPECT_EQ(pair.context, "Answer:");
-  EXPECT_EQ(pair.continuation, " \t\xe2\x80\x83\xc2\xa0" "A");
+  EXPECT_EQ(pair.continuation,
+            " \t\xe2\x80\x83\xc2\xa0"
+            "A");
   EXPECT_EQ(move_trailing_space("  ", " A").context, "");
   EXPECT_EQ(move_trailing_space("Answer:", " A").continuation, " A");
 }

@@ -11,7 +11,7 @@ namespace {
 
 template <class T>
 struct AttentionScratch {
-  std::vector<const T*> query, probability;     // rows of the products
+  std::vector<const T*> query, probability;  // rows of the products
   std::vector<float> scores, sums, largest, total;
   std::vector<T> probabilities;
   std::int64_t padded_dim = 0;
@@ -69,7 +69,8 @@ WINNOW_AVX512 void store_mixed(const float* sums, float total, std::int64_t head
 
 // Keys `first` … first + count of one span, which begin at `position`.
 template <class T>
-void attend_block(const HeadQueries<T>& queries, const KvSpan<T>& span, std::int64_t first, std::int64_t count, std::int64_t position, AttentionScratch<T>& scratch) {
+void attend_block(const HeadQueries<T>& queries, const KvSpan<T>& span, std::int64_t first, std::int64_t count, std::int64_t position,
+                  AttentionScratch<T>& scratch) {
   const std::int64_t rows = queries.rows * queries.group;
   ProductScratch& product = ProductScratch::of_this_thread();
   block_product(scratch.query.data(), rows, span.keys + first * span.stride, span.stride, count, queries.head_dim, scratch.scores.data(), product);

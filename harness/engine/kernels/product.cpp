@@ -122,8 +122,8 @@ WINNOW_AVX512 void store_transposed(__m512* v, std::int64_t units, float* to) {
   for (int q = 0; q < 4; ++q) {
     const __m512 low01 = _mm512_shuffle_f32x4(v[q], v[4 + q], 0x44), high01 = _mm512_shuffle_f32x4(v[q], v[4 + q], 0xee);
     const __m512 low23 = _mm512_shuffle_f32x4(v[8 + q], v[12 + q], 0x44), high23 = _mm512_shuffle_f32x4(v[8 + q], v[12 + q], 0xee);
-    const __m512 lanes[4] = {_mm512_shuffle_f32x4(low01, low23, 0x88), _mm512_shuffle_f32x4(low01, low23, 0xdd),
-                             _mm512_shuffle_f32x4(high01, high23, 0x88), _mm512_shuffle_f32x4(high01, high23, 0xdd)};
+    const __m512 lanes[4] = {_mm512_shuffle_f32x4(low01, low23, 0x88), _mm512_shuffle_f32x4(low01, low23, 0xdd), _mm512_shuffle_f32x4(high01, high23, 0x88),
+                             _mm512_shuffle_f32x4(high01, high23, 0xdd)};
     const int place = kOrder[q];
 #pragma GCC unroll 4
     for (int lane = 0; lane < 4; ++lane) {
@@ -150,7 +150,8 @@ WINNOW_AVX512 void pack_panel(const T* weight, std::int64_t stride, std::int64_t
 
 // R rows times a panel of V vectors of columns.
 template <class T, int R, int V>
-WINNOW_AVX512 void panel_tile(const T* const* rows, std::int64_t first_unit, std::int64_t units, const float* panel, float* out, std::int64_t out_stride, int add) {
+WINNOW_AVX512 void panel_tile(const T* const* rows, std::int64_t first_unit, std::int64_t units, const float* panel, float* out, std::int64_t out_stride,
+                              int add) {
   __m512 sums[R][V];
   const float* x[R];
 #pragma GCC unroll 8
@@ -194,8 +195,8 @@ void panel_rows(const T* const* rows, std::int64_t row_count, std::int64_t first
 }
 
 template <class T>
-void panel_product(const T* const* rows, std::int64_t row_count, std::int64_t columns, std::int64_t first_unit, std::int64_t units, const float* panel, float* out,
-                   std::int64_t out_stride, int add) {
+void panel_product(const T* const* rows, std::int64_t row_count, std::int64_t columns, std::int64_t first_unit, std::int64_t units, const float* panel,
+                   float* out, std::int64_t out_stride, int add) {
   switch ((columns + kLanes - 1) / kLanes) {
     case 1: return panel_rows<T, 1>(rows, row_count, first_unit, units, panel, out, out_stride, add);
     case 2: return panel_rows<T, 2>(rows, row_count, first_unit, units, panel, out, out_stride, add);
@@ -225,7 +226,7 @@ WINNOW_AVX512 void interleave(const c10::BFloat16* weight, std::int64_t stride, 
 
 ProductScratch& ProductScratch::of_this_thread() {
   struct Owner : ProductScratch {
-    Owner() { panel = static_cast<float*>(::operator new(kPanelDepth * kBlockColumns * sizeof(float), std::align_val_t{64})); }
+    Owner() { panel = static_cast<float*>(::operator new(kPanelDepth* kBlockColumns * sizeof(float), std::align_val_t{64})); }
     ~Owner() { ::operator delete(panel, std::align_val_t{64}); }
   };
   thread_local Owner owner;

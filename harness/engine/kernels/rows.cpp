@@ -111,14 +111,14 @@ WINNOW_AVX512 RowStatistics row_statistics(const T* row, std::int64_t size) {
   return result;
 }
 
-#define WINNOW_INSTANTIATE(T)                                                                                          \
-  template void store_block(const float*, std::int64_t, std::int64_t, const T*, T*, std::int64_t);                     \
-  template void store_gated_block(const float*, const float*, std::int64_t, std::int64_t, T*, std::int64_t);           \
-  template void norm_row(const T*, const T*, std::int64_t, float, T*);                                                 \
-  template void add_row(const T*, const T*, std::int64_t, T*);                                                         \
-  template void widen_row(const T*, std::int64_t, float*);                                                             \
-  template void rotate_row(const T*, std::int64_t, std::int64_t, const float*, const float*, T*);                      \
-  template void weighted_sum(const T* const*, const float*, std::int64_t, std::int64_t, T*);                           \
+#define WINNOW_INSTANTIATE(T)                                                                                \
+  template void store_block(const float*, std::int64_t, std::int64_t, const T*, T*, std::int64_t);           \
+  template void store_gated_block(const float*, const float*, std::int64_t, std::int64_t, T*, std::int64_t); \
+  template void norm_row(const T*, const T*, std::int64_t, float, T*);                                       \
+  template void add_row(const T*, const T*, std::int64_t, T*);                                               \
+  template void widen_row(const T*, std::int64_t, float*);                                                   \
+  template void rotate_row(const T*, std::int64_t, std::int64_t, const float*, const float*, T*);            \
+  template void weighted_sum(const T* const*, const float*, std::int64_t, std::int64_t, T*);                 \
   template RowStatistics row_statistics(const T*, std::int64_t);
 WINNOW_INSTANTIATE(float)
 WINNOW_INSTANTIATE(c10::BFloat16)

@@ -10,6 +10,7 @@
 namespace winnow {
 namespace {
 
+using test::answers_in;
 using test::ProgramResult;
 using test::SampleSweep;
 
@@ -24,18 +25,6 @@ ProgramResult run_on(const SampleSweep& sweep, const std::filesystem::path& data
   mine.environment.merge(sweep.environment());
   mine.seconds = 600;
   return test::run_winnow({"run", sweep.file().string(), "--data", data.string(), "--set", "token_budget=4096", "--set", "threads=2"}, mine);
-}
-
-std::map<std::string, std::set<std::string>> answers_in(const std::filesystem::path& file) {
-  Store store = Store::open_read_only(file);
-  std::map<std::string, std::set<std::string>> answers;
-  for (const Trial& trial : store.latest()) {
-    store.for_each_answer(trial.id, [&](const RecordedAnswer& answer) {
-      const std::string name = fmt::format("{}/{}/{}", answer.example.leaf, answer.example.doc_id, answer.answers.at(0).filter);
-      EXPECT_TRUE(answers[trial.cell.key].insert(name).second) << name << " twice";
-    });
-  }
-  return answers;
 }
 
 TEST(RealData, FiftyKillsEndInTheSameTables) {

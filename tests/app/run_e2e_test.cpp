@@ -14,22 +14,10 @@
 namespace winnow {
 namespace {
 
+using test::answers_in;
 using test::ProgramResult;
 using test::SampleSweep;
 using testing::HasSubstr;
-
-// "task/doc/filter" of every answer of every trial; a second one of the same is a failure.
-std::map<std::string, std::set<std::string>> answers_in(const std::filesystem::path& file) {
-  Store store = Store::open_read_only(file);
-  std::map<std::string, std::set<std::string>> answers;
-  for (const Trial& trial : store.latest()) {
-    store.for_each_answer(trial.id, [&](const RecordedAnswer& answer) {
-      const std::string name = fmt::format("{}/{}/{}", answer.example.leaf, answer.example.doc_id, answer.answers.at(0).filter);
-      EXPECT_TRUE(answers[trial.cell.key].insert(name).second) << name << " twice";
-    });
-  }
-  return answers;
-}
 
 TEST(Run, PrintsTheLeaderboardAndAgainDoesNothingAndOneMoreTaskRunsJustThat) {
   const SampleSweep sweep;

@@ -1,10 +1,12 @@
 #include "tests/support/sample_sweep.h"
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <stdexcept>
 
 #include "harness/core/json.h"
+#include "results/store.h"
 
 namespace winnow::test {
 
@@ -57,6 +59,18 @@ std::map<std::string, std::string> SampleSweep::table() const {
     }
   }
   return table;
+}
+
+std::map<std::string, std::set<std::string>> answers_in(const std::filesystem::path& file) {
+  Store store = Store::open_read_only(file);
+  std::map<std::string, std::set<std::string>> answers;
+  for (const Trial& trial : store.latest()) {
+    store.for_each_answer(trial.id, [&](const RecordedAnswer& answer) {
+      const std::string name = fmt::format("{}/{}/{}", answer.example.leaf, answer.example.doc_id, answer.answers.at(0).filter);
+      EXPECT_TRUE(answers[trial.cell.key].insert(name).second) << name << " twice";
+    });
+  }
+  return answers;
 }
 
 }  // namespace winnow::test

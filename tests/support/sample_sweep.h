@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,5 +34,8 @@ class SampleSweep {
  private:
   TemporaryFolder folder_;
 };
+
+// By cell, "task/doc/filter" of every answer in a store; a second one of the same is a failure.
+std::map<std::string, std::set<std::string>> answers_in(const std::filesystem::path& store);
 
 }  // namespace winnow::test

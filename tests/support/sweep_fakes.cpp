@@ -1,5 +1,7 @@
 #include "tests/support/sweep_fakes.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 
 #include "harness/core/statistics.h"
@@ -153,5 +155,13 @@ std::vector<ScoredAnswer> MemoryLog::answers_of_cell(const std::string& key) {
 
 void MemoryLog::finish(std::int64_t trial_id, const TrialEnd& end) { trials.at(trial_id - 1).end = end; }
 void MemoryLog::record_plan(std::int64_t trial_id, const std::string& plan_json) { trials.at(trial_id - 1).plan_json = plan_json; }
+
+double metric_of(const TrialEnd& end, const std::string& name) {
+  for (const Metric& metric : end.metrics) {
+    if (metric.name == name && metric.leaf.empty()) return metric.value;
+  }
+  ADD_FAILURE() << "no metric " << name;
+  return 0;
+}
 
 }  // namespace winnow::test

@@ -82,6 +82,9 @@ class MemoryLog : public TrialLog {
   std::string busy_key = {};  // begin answers that another process has it
 };
 
+// Of the metric with this name over all examples; a failure where there is none.
+double metric_of(const TrialEnd& end, const std::string& name);
+
 // A sweep with all it runs on.
 template <class Opener = FakeOpener>
 struct SweepBench {

@@ -10,14 +10,6 @@ using test::letters_sweep;
 
 using Bench = test::SweepBench<>;
 
-double metric(const TrialEnd& end, const std::string& name) {
-  for (const Metric& metric : end.metrics) {
-    if (metric.name == name) return metric.value;
-  }
-  ADD_FAILURE() << "no metric " << name;
-  return 0;
-}
-
 TEST(RunSweep, RunsEveryCellAndOpensAModelOncePerVariant) {
   Bench bench(letters_sweep(R"([{"task": "letters"}, {"task": "letters", "limit": 3}])"));
   const SweepOutcome outcome = bench.run();
@@ -39,12 +31,12 @@ TEST(RunSweep, RecordsWhatEveryTrialCost) {
   bench.run();
   const TrialEnd& end = *bench.log.trials[1].end;
   EXPECT_EQ(end.metrics[0].name, "acc");
-  EXPECT_EQ(metric(end, "expert_sparsity"), 0.5);
-  EXPECT_EQ(metric(end, "tokens_asked"), 40);
-  EXPECT_EQ(metric(end, "tokens_forwarded"), 20);
-  EXPECT_EQ(metric(end, "prefill_tokens_per_second"), 2);
-  EXPECT_GT(metric(end, "peak_bytes"), metric(end, "peak_anonymous_bytes") / 2);
-  EXPECT_GT(metric(end, "peak_file_bytes"), 0);
+  EXPECT_EQ(test::metric_of(end, "expert_sparsity"), 0.5);
+  EXPECT_EQ(test::metric_of(end, "tokens_asked"), 40);
+  EXPECT_EQ(test::metric_of(end, "tokens_forwarded"), 20);
+  EXPECT_EQ(test::metric_of(end, "prefill_tokens_per_second"), 2);
+  EXPECT_GT(test::metric_of(end, "peak_bytes"), test::metric_of(end, "peak_anonymous_bytes") / 2);
+  EXPECT_GT(test::metric_of(end, "peak_file_bytes"), 0);
   EXPECT_EQ(end.seconds.at("load"), 2);
   EXPECT_EQ(end.seconds.at("prefill"), 10);
   EXPECT_GE(end.seconds.at("total"), 2);
@@ -89,9 +81,9 @@ TEST(RunSweep, StopsWhenAskedAndResumesInTheMiddleOfATask) {
     for (const RecordedAnswer& answer : trial.answers) ids.insert(answer.example.doc_id);
     EXPECT_EQ(ids.size(), 23u);
     EXPECT_EQ(trial.answers.size(), 23u);
-    EXPECT_EQ(metric(*trial.end, "acc"), metric(*undisturbed.log.trials[t].end, "acc"));
+    EXPECT_EQ(test::metric_of(*trial.end, "acc"), test::metric_of(*undisturbed.log.trials[t].end, "acc"));
     EXPECT_GT(trial.end->seconds.at("load"), 2.0);  // adds up over the runs
-    EXPECT_GE(metric(*trial.end, "tokens_forwarded"), 46);
+    EXPECT_GE(test::metric_of(*trial.end, "tokens_forwarded"), 46);
   }
 }
 

@@ -19,13 +19,6 @@ struct UntilBench : test::SweepBench<> {
 
 constexpr const char* kUntil = R"([{"task": "letters", "limit": 3000, "until": {"difference": 0.08, "minimum": 50}}])";
 
-double metric_of(const TrialEnd& end, const std::string& name) {
-  for (const Metric& metric : end.metrics) {
-    if (metric.name == name) return metric.value;
-  }
-  return -1;
-}
-
 TEST(RunUntil, TheUnprunedModelIsAskedEverythingAndTheVariantUntilItIsKnown) {
   UntilBench bench(letters_sweep(kUntil));
   EXPECT_EQ(bench.run().ran, 2u) << bench.log.trials.back().end->reason;
@@ -36,8 +29,8 @@ TEST(RunUntil, TheUnprunedModelIsAskedEverythingAndTheVariantUntilItIsKnown) {
   EXPECT_GE(variant.answers.size(), 50u);
   const TrialEnd& end = *variant.end;
   EXPECT_EQ(end.metrics.front().count, static_cast<std::int64_t>(variant.answers.size()));
-  EXPECT_EQ(metric_of(end, "examples_in_task"), 3000);
-  EXPECT_LE(metric_of(end, "difference_from_unpruned_high") - metric_of(end, "difference_from_unpruned_low"), 0.16 + 1e-12);
+  EXPECT_EQ(test::metric_of(end, "examples_in_task"), 3000);
+  EXPECT_LE(test::metric_of(end, "difference_from_unpruned_high") - test::metric_of(end, "difference_from_unpruned_low"), 0.16 + 1e-12);
   EXPECT_THAT(end.reason, HasSubstr(fmt::format("{} of 3000 examples; difference from the unpruned model ", variant.answers.size())));
   EXPECT_THAT(end.reason, HasSubstr("interval for a fixed number, stratified, of all 3000 examples; stopped on its width"));
 }

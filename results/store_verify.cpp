@@ -99,7 +99,7 @@ class Verifier {
     if (answers.empty()) return;  // a measurement
     std::vector<Metric> recomputed;
     try {
-      recomputed = recompute_(task, Json::parse(identity), std::move(answers));
+      recomputed = recompute_(task, json_from_column(identity, "identity_json"), std::move(answers));
     } catch (const std::exception& failure) {
       result_.not_recomputed.push_back(fmt::format("{}: {}", name, failure.what()));
       return;

@@ -148,6 +148,7 @@ void read(Store& store) {
   store.finished_keys();
   store.failed_keys();
   for (const Cell& cell : store.frozen_cells("sweep")) store.answers_of_cell(cell.key);
+  store.verify([](const std::string&, const Json&, std::vector<ScoredAnswer>) { return std::vector<Metric>{{.name = "acc", .value = 0.5}}; });
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ const std::map<std::string, std::string>& demo_digests() {
     {"demo/mmlu/auxiliary_train/people_auxiliary_train.csv",
      "6e1f0acc77e5cb4dcbd18c9693262d91335a0c791d9be7169d0a46c481e21e7c"},
     {"demo/mmlu/auxiliary_train/spelling_auxiliary_train.csv",
-     "06dcac1d07a54c420ec2bbf0c492f95a141a6b75de2c75ceba534a736384dd1c"},
+     "15d1351d95ed651f2a98b3c910e3dd2b380918728043d266ad8e5452746f7ebf"},
     {"demo/mmlu/auxiliary_train/units_auxiliary_train.csv",
      "c604c8035459781a847de00256210e750146d13be52698ce11bb258c0c9b856c"},
     {"demo/mmlu/dev/animals_dev.csv",
@@ -42,7 +42,7 @@ const std::map<std::string, std::string>& demo_digests() {
     {"demo/mmlu/dev/people_dev.csv",
      "a07333eff7fa4af160494a950d00ebd53ed497afb22b07ebccb4dc27182ad6e2"},
     {"demo/mmlu/dev/spelling_dev.csv",
-     "f043419ca9245c53a70ce0b93788ff6d164851555de0d547a1544f33c4b9ecc0"},
+     "cee9c16cc47e34c77531ea74c5c31a20d6bdb5c5a820f488fefb4ac422108268"},
     {"demo/mmlu/dev/units_dev.csv",
      "c3456c69689e7d0c8099d2eb063ee80bb3b7d168c134555b6623b7f80aa90247"},
     {"demo/mmlu/test/animals_test.csv",
@@ -60,7 +60,7 @@ const std::map<std::string, std::string>& demo_digests() {
     {"demo/mmlu/test/people_test.csv",
      "e83fd9a24985ff14d5df013484acbfc3f2067b71959f50c8d5334583482921fd"},
     {"demo/mmlu/test/spelling_test.csv",
-     "5dc16bf5eb3887fcd200664bfde5d0e8f8d98ff19ccca232a96e8f8dd7d45a0b"},
+     "988f90ecbf9c0315085624900821324d6611aff8287aa177e2f255a453a33690"},
     {"demo/mmlu/test/units_test.csv",
      "7942be202346f159cff7b640d87f0297222af31aa4316ca34bac6daba63e83e8"},
     {"demo/mmlu/val/animals_val.csv",
@@ -78,17 +78,17 @@ const std::map<std::string, std::string>& demo_digests() {
     {"demo/mmlu/val/people_val.csv",
      "3a7b545e0e8897222a4e12bdd71e3a147628debca1482d6321cea8e94ee2cbb9"},
     {"demo/mmlu/val/spelling_val.csv",
-     "c21de133c9da169fda6ff6e644bd7116be5f3de59822055ff9d4211636384e53"},
+     "c8fbf119ceba5a89bc3c07c3ce3de7ec19a4558e7662a7378b18cda721088ab1"},
     {"demo/mmlu/val/units_val.csv",
      "9424b2cbe36385d451c8bcf44531405dc38bb270af60915d95b5490755338f31"},
     {"demo/text/calibration.jsonl",
-     "7b39269a3f39db80f0d5ccf288a533d879504eee00a62870de64e95ee763fe1b"},
+     "14049033ad0d69650463c2dabc1f33f22f76ef1d30150dd4e1deacf0c2d3562b"},
     {"demo/text/test.jsonl",
-     "afcca3d87b463df066bcf329a506f5c9b5c35510a5cb3f8ab813e9772cd39dcc"},
+     "680ce3dac9d9995d6eb3169a763188aa1a614dce5118c8784e302ab7ba9ae14e"},
     {"demo/text/train.jsonl",
-     "504ea566fff116daf4d0be699da285c412f4dc384de6a81c23805fcde729ad26"},
+     "022fbafb00063e3cef5ff7e5f71f37b374ff4be33ea14ea4a653898ab60f27b1"},
     {"demo/text/validation.jsonl",
-     "925969645adfbbf15bf5e96437c3c0a07bfac36a13dac682b02d3c4afd554895"},
+     "4fc7bce0880229903dba47235d47b998cbbef4a5ddb5eda73e28fa91ac83b5cc"},
     {"demo/text/worked_answers.jsonl",
      "0a10f0ffaee5856711a2b7fcc551c0ad140dccd40748c55a23f58db0102f7051"},
   };
@@ -96,6 +96,6 @@ const std::map<std::string, std::string>& demo_digests() {
   return digests;
 }
 
-DatasetFile demo_file(const std::string& path) { return {path, {{demo_digests().at(path), "v1"}}}; }
+DatasetFile demo_file(const std::string& path) { return {path, {{demo_digests().at(path), "v2"}}}; }
 
 }  // namespace winnow

@@ -50,8 +50,8 @@ int train(const TrainOptions& options) {
     ++counted;
     if (now.step % 50 != 0 && now.step != now.steps) return;
     const double per_step = seconds / static_cast<double>(counted);
-    say(fmt::format("step {}/{}, {} tokens: loss {:.4f}, balance {:.3f}, rate {:.2e}, {:.0f} tokens/s, about {} left", now.step, now.steps,
-                    shown_count(now.tokens), loss / static_cast<double>(counted), now.balance, now.rate,
+    say(fmt::format("step {}/{}, {} tokens: loss {:.4f}, early {:.4f}, balance {:.3f}, rate {:.2e}, {:.0f} tokens/s, about {} left", now.step, now.steps,
+                    shown_count(now.tokens), loss / static_cast<double>(counted), now.early, now.balance, now.rate,
                     static_cast<double>(options.plan.rows * options.plan.length) / per_step,
                     shown_seconds(per_step * static_cast<double>(now.steps - now.step))));
     seconds = loss = 0;
@@ -76,8 +76,7 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
                           "  winnow demo train --out build/further --from harness/demo/model --data datasets --steps 2000 --peak-rate 1e-3\n");
   TrainingPlan& plan = options->plan;
   command->add_option("--out", options->out, "folder for the state, the loss curve and the model")->required()->type_name("FOLDER");
-  command->add_option("--from", options->from, "start from this model's weights with a fresh optimizer")
-      ->type_name("FOLDER");
+  command->add_option("--from", options->from, "start from this model's weights with a fresh optimizer")->type_name("FOLDER");
   command->add_option("--tokenizer", options->tokenizer, "folder of tokenizer.model")->type_name("FOLDER")->capture_default_str();
   command->add_option("--steps", plan.steps, "in all")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--warmup", plan.warmup_steps, "steps until the peak rate")->check(CLI::NonNegativeNumber)->capture_default_str();
@@ -91,11 +90,12 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--letter-weight", plan.weights.letter, "of the letter of a multiple-choice question")->check(CLI::PositiveNumber)->capture_default_str();
-  command->add_option("--problems", plan.shares.problems, "share of the tokens that are worked problems")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--questions", plan.shares.questions, "… multiple-choice questions")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--words", plan.shares.words, "… multiple-choice questions with the choice in words before its letter")
+  command->add_option("--early-layers", plan.early.layers, "the layer whose state learns to predict too, counted from 1; 0: none")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command->add_option("--early-weight", plan.early.weight, "of what it predicts")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--problems", plan.shares.problems, "share of the tokens that are worked problems")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--questions", plan.shares.questions, "… multiple-choice questions")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--told", plan.shares.told, "… multiple-choice questions with the right choice in words before the choices")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "harness/core/clock.h"
 #include "harness/core/error.h"
 #include "harness/core/files.h"
 #include "harness/model/safetensors.h"
@@ -18,7 +19,7 @@ namespace {
 
 constexpr double kBeta1 = 0.9, kBeta2 = 0.95, kEpsilon = 1e-8, kMaxNorm = 1.0;
 constexpr const char* kState = "state.safetensors";
-constexpr const char* kCurveHeader = "step,tokens,rate,cross_entropy,balance,seconds\n";
+constexpr const char* kCurveHeader = "step,tokens,rate,cross_entropy,early,balance,seconds\n";
 
 std::string first_lines(const std::string& text, std::int64_t count) {
   std::size_t end = 0;
@@ -26,16 +27,39 @@ std::string first_lines(const std::string& text, std::int64_t count) {
   return text.substr(0, end);
 }
 
+class PredictionList {
+ public:
+  void add(std::int64_t position, std::int32_t id, float weight) {
+    positions_.push_back(position);
+    ids_.push_back(id);
+    weights_.push_back(weight);
+  }
+  Predictions finish() const {
+    return {at::tensor(at::ArrayRef<std::int64_t>(positions_), at::kLong), at::tensor(at::ArrayRef<std::int64_t>(ids_), at::kLong),
+            at::tensor(at::ArrayRef<float>(weights_), at::kFloat)};
+  }
+
+ private:
+  std::vector<std::int64_t> positions_, ids_;
+  std::vector<float> weights_;
+};
+
 TrainingBatch next_batch(TrainingRows& rows, const TrainingPlan& plan) {
-  TrainingBatch batch{at::empty({plan.rows, plan.length}, at::kLong), at::empty({plan.rows, plan.length}, at::kLong), at::empty({plan.rows, plan.length})};
+  at::Tensor all_ids = at::empty({plan.rows, plan.length}, at::kLong);
+  PredictionList last, early;
   for (std::int64_t r = 0; r < plan.rows; ++r) {
     const TrainingRow row = rows.next();
-    const at::Tensor ids = at::tensor(at::ArrayRef<std::int32_t>(row.ids), at::kInt);
-    batch.ids[r].copy_(ids.narrow(0, 0, plan.length));
-    batch.targets[r].copy_(ids.narrow(0, 1, plan.length));
-    batch.weights[r].copy_(at::tensor(at::ArrayRef<float>(row.weights), at::kFloat).narrow(0, 1, plan.length));
+    all_ids[r].copy_(at::tensor(at::ArrayRef<std::int32_t>(row.ids), at::kInt).narrow(0, 0, plan.length));
+    auto other = row.early.begin();
+    for (std::size_t i = 1; i < row.ids.size(); ++i) {
+      const std::int64_t from = r * plan.length + static_cast<std::int64_t>(i) - 1;
+      if (row.weights[i] > 0) last.add(from, row.ids[i], row.weights[i]);
+      const bool replaced = other != row.early.end() && other->position == i;
+      if (row.weights[i] > 0 && !replaced) early.add(from, row.ids[i], row.weights[i]);
+      for (; other != row.early.end() && other->position == i; ++other) early.add(from, other->id, other->weight);
+    }
   }
-  return batch;
+  return {std::move(all_ids), last.finish(), early.finish()};
 }
 
 }  // namespace
@@ -53,7 +77,9 @@ OrderedJson TrainingPlan::to_json() const {
   json["seed"] = seed;
   json["prompt_weight"] = weights.prompt;
   json["letter_weight"] = weights.letter;
-  json["shares"] = {shares.problems, shares.questions, shares.words, shares.told, shares.letters, shares.prose};
+  json["early_layers"] = early.layers;
+  json["early_weight"] = early.weight;
+  json["shares"] = {shares.problems, shares.questions, shares.told, shares.letters, shares.prose};
   return json;
 }
 
@@ -76,20 +102,19 @@ Trainer::Trainer(const MoeShape& shape, const TrainingPlan& plan, std::filesyste
 }
 
 bool Trainer::run(const std::vector<TrainingSource>& sources, const TrainingControls& controls) {
-  using Clock = std::chrono::steady_clock;
   TrainingRows rows(sources, plan_.length, plan_.seed);
   for (std::int64_t row = 0; row < step_ * plan_.rows; ++row) rows.next();
   std::int64_t saved = step_;
   while (step_ < plan_.steps) {
-    const Clock::time_point began = Clock::now();
+    const auto began = std::chrono::steady_clock::now();
     TrainingProgress progress{.steps = plan_.steps, .rate = learning_rate(plan_, step_)};
     learn(next_batch(rows, plan_), progress);
     ++step_;
     progress.step = step_;
     progress.tokens = step_ * plan_.rows * plan_.length;
-    progress.seconds = std::chrono::duration<double>(Clock::now() - began).count();
-    curve_ +=
-        fmt::format("{},{},{:.6g},{:.5f},{:.4f},{:.3f}\n", step_, progress.tokens, progress.rate, progress.cross_entropy, progress.balance, progress.seconds);
+    progress.seconds = seconds_since(began);
+    curve_ += fmt::format("{},{},{:.6g},{:.5f},{:.5f},{:.4f},{:.3f}\n", step_, progress.tokens, progress.rate, progress.cross_entropy, progress.early,
+                          progress.balance, progress.seconds);
     if (controls.on_step) controls.on_step(progress);
     const bool stop = controls.should_stop && controls.should_stop();
     if (stop || step_ == plan_.steps || step_ - saved >= controls.save_every_steps) {
@@ -102,9 +127,10 @@ bool Trainer::run(const std::vector<TrainingSource>& sources, const TrainingCont
 }
 
 void Trainer::learn(const TrainingBatch& batch, TrainingProgress& progress) {
-  const TrainingLoss loss = model_.loss(batch, plan_.balance_weight);
+  const TrainingLoss loss = model_.loss(batch, plan_.balance_weight, plan_.early);
   loss.total.backward();
   progress.cross_entropy = loss.cross_entropy.item<double>();
+  progress.early = loss.early.item<double>();
   progress.balance = loss.balance.item<double>();
   if (!std::isfinite(progress.cross_entropy))
     throw std::runtime_error(fmt::format("step {}: the loss is {}; lower --peak-rate", step_ + 1, progress.cross_entropy));

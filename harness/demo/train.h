@@ -17,6 +17,7 @@ struct TrainingPlan {
   std::uint64_t seed = 1;
   TaskWeights weights = {};
   SourceShares shares = {};
+  EarlyExit early = {};
 
   OrderedJson to_json() const;  // what a state file was trained by; resuming by another is refused
 };
@@ -26,7 +27,7 @@ double learning_rate(const TrainingPlan& plan, std::int64_t step);
 
 struct TrainingProgress {
   std::int64_t step = 0, steps = 0, tokens = 0;  // rows × length of each step, padding included
-  double rate = 0, cross_entropy = 0, balance = 0, seconds = 0;
+  double rate = 0, cross_entropy = 0, early = 0, balance = 0, seconds = 0;
 };
 
 struct TrainingControls {

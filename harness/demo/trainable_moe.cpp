@@ -12,7 +12,7 @@ namespace winnow {
 namespace {
 
 constexpr double kDeviation = 0.02;
-constexpr std::int64_t kBos = 1, kEos = 2;
+constexpr std::int64_t kBos = 1, kEos = 2, kRowBlock = 64;
 
 // What a position attends to: [rows, 1, length, length], 0 for itself and what its document has before it, −∞ elsewhere.
 at::Tensor seen_positions(const at::Tensor& ids) {
@@ -105,8 +105,7 @@ at::Tensor TrainableMoe::attend(const Layer& layer, const at::Tensor& normed, co
     return x.unsqueeze(3).expand({rows, length, shape_.kv_heads, shared_by, d}).reshape({rows, length, shape_.heads, d}).transpose(1, 2);
   };
   const at::Tensor key = rotate(heads_of(layer.key, shape_.kv_heads).to(at::kFloat), cosine, sine).to(at::kBFloat16);
-  const at::Tensor mixed =
-      at::scaled_dot_product_attention(query.transpose(1, 2), repeated(key), repeated(heads_of(layer.value, shape_.kv_heads)), seen);
+  const at::Tensor mixed = at::scaled_dot_product_attention(query.transpose(1, 2), repeated(key), repeated(heads_of(layer.value, shape_.kv_heads)), seen);
   return at::linear(mixed.transpose(1, 2).reshape({rows * length, shape_.heads * d}), working(layer.output));
 }
 
@@ -121,33 +120,42 @@ at::Tensor TrainableMoe::mix_experts(const Layer& layer, const at::Tensor& norme
   const at::Tensor counts = flat.bincount({}, experts);
   balance = balance + static_cast<double>(experts) * at::dot(counts.to(at::kFloat) / static_cast<double>(tokens * k), probabilities.mean(0));
 
-  const at::Tensor ends = counts.cumsum(0).to(at::kInt);
-  const at::Tensor input = normed.to(at::kBFloat16).index_select(0, order.div(k, "floor"));
-  const auto gate_up = at::_grouped_mm(input, working(layer.gate_up).transpose(1, 2), ends).chunk(2, -1);
-  const at::Tensor output = at::_grouped_mm(at::silu(gate_up[0]) * gate_up[1], working(layer.down).transpose(1, 2), ends);
-  const at::Tensor back = at::empty_like(order).scatter_(0, order, at::arange(tokens * k, at::kLong));
+  // An expert's rows are filled up to a multiple of kRowBlock with token 0, whose products nobody reads: products of a few shapes are prepared once.
+  const at::Tensor filled = (counts + (kRowBlock - 1)).div(kRowBlock, "floor") * kRowBlock;
+  const at::Tensor ends = filled.cumsum(0);
+  const at::Tensor places = at::arange(tokens * k, at::kLong) + (ends - filled - counts.cumsum(0) + counts).repeat_interleave(counts);  // of the ordered rows
+  const at::Tensor sources = at::zeros({ends[-1].item<std::int64_t>()}, at::kLong).scatter_(0, places, order.div(k, "floor"));
+  const at::Tensor input = normed.to(at::kBFloat16).index_select(0, sources), int_ends = ends.to(at::kInt);
+  const auto gate_up = at::_grouped_mm(input, working(layer.gate_up).transpose(1, 2), int_ends).chunk(2, -1);
+  const at::Tensor output = at::_grouped_mm(at::silu(gate_up[0]) * gate_up[1], working(layer.down).transpose(1, 2), int_ends);
+  const at::Tensor back = at::empty_like(order).scatter_(0, order, places);
   return (output.index_select(0, back).view({tokens, k, shape_.hidden}) * gates.unsqueeze(-1)).sum(1);
 }
 
-TrainingLoss TrainableMoe::loss(const TrainingBatch& batch, double balance_weight) const {
+at::Tensor TrainableMoe::normed(const at::Tensor& hidden, std::size_t weight) const {
+  return at::rms_norm(hidden, {shape_.hidden}, working(weight), shape_.norm_epsilon);
+}
+
+at::Tensor TrainableMoe::cross_entropy(const at::Tensor& hidden, const Predictions& predictions) const {
+  const at::Tensor read = normed(hidden.index_select(0, predictions.positions), final_norm_).to(at::kBFloat16);
+  const at::Tensor logits = at::linear(read, working(output_head_)).to(at::kFloat);
+  const at::Tensor losses = at::cross_entropy_loss(logits, predictions.ids, {}, at::Reduction::None);
+  return (losses * predictions.weights).sum() / predictions.weights.sum();
+}
+
+TrainingLoss TrainableMoe::loss(const TrainingBatch& batch, double balance_weight, const EarlyExit& exit) const {
   const at::Tensor seen = seen_positions(batch.ids);
   at::Tensor hidden = at::embedding(working(embedding_), batch.ids.flatten());
   at::Tensor balance = at::zeros({}, at::kFloat);
-  const auto norm = [&](std::size_t weight) { return at::rms_norm(hidden, {shape_.hidden}, working(weight), shape_.norm_epsilon); };
-  for (const Layer& layer : layers_) {
-    hidden = hidden + attend(layer, norm(layer.attention_norm).to(at::kBFloat16), seen);
-    hidden = hidden + mix_experts(layer, norm(layer.mlp_norm), balance);
+  TrainingLoss result{.total = {}, .cross_entropy = {}, .early = at::zeros({}, at::kFloat), .balance = {}};
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    hidden = hidden + attend(layers_[l], normed(hidden, layers_[l].attention_norm).to(at::kBFloat16), seen);
+    hidden = hidden + mix_experts(layers_[l], normed(hidden, layers_[l].mlp_norm), balance);
+    if (static_cast<std::int64_t>(l) + 1 == exit.layers) result.early = cross_entropy(hidden, batch.early);
   }
-  const at::Tensor weights = batch.weights.flatten();
-  const at::Tensor wanted = weights.nonzero().flatten();
-  const at::Tensor learned = norm(final_norm_).index_select(0, wanted).to(at::kBFloat16);
-  const at::Tensor logits = at::linear(learned, working(output_head_)).to(at::kFloat);
-  const at::Tensor losses = at::cross_entropy_loss(logits, batch.targets.flatten().index_select(0, wanted), {}, at::Reduction::None);
-  const at::Tensor of_wanted = weights.index_select(0, wanted);
-  TrainingLoss result;
-  result.cross_entropy = (losses * of_wanted).sum() / of_wanted.sum();
+  result.cross_entropy = cross_entropy(hidden, batch.last);
   result.balance = balance / static_cast<double>(shape_.layers);
-  result.total = result.cross_entropy + balance_weight * result.balance;
+  result.total = result.cross_entropy + exit.weight * result.early + balance_weight * result.balance;
   return result;
 }
 

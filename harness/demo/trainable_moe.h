@@ -9,10 +9,10 @@
 
 namespace winnow {
 
-// Shape of the Mixtral that is trained. Defaults: 10.3 million parameters, 20.6 MB in bf16.
+// Shape of the Mixtral that is trained. Defaults: 11.7 million parameters, 23.4 MB in bf16.
 struct MoeShape {
-  std::int64_t vocabulary = 1200, hidden = 192, layers = 4, heads = 6, kv_heads = 2, head_dim = 32;
-  std::int64_t experts = 16, experts_per_token = 2, expert_width = 256, positions = 1024;
+  std::int64_t vocabulary = 1200, hidden = 192, layers = 6, heads = 6, kv_heads = 2, head_dim = 32;
+  std::int64_t experts = 16, experts_per_token = 2, expert_width = 192, positions = 1024;
   double norm_epsilon = 1e-5, rope_theta = 10'000;
 
   OrderedJson to_config() const;  // config.json of Hugging Face's Mixtral
@@ -25,16 +25,30 @@ struct TrainedTensor {
   at::Tensor master, working;
 };
 
-// Token rows to learn from: each position predicts the next id, and counts as much as its weight says. A document begins with BOS and sees itself only.
+// What is to be predicted from which positions, and what each prediction counts.
+struct Predictions {
+  at::Tensor positions;  // [n] int64, of a batch's rows laid end to end
+  at::Tensor ids;        // [n] int64
+  at::Tensor weights;    // [n] f32
+};
+
+// Token rows to learn from. A document begins with BOS and sees itself only.
 struct TrainingBatch {
-  at::Tensor ids;      // [rows, length] int64
-  at::Tensor targets;  // [rows, length] int64
-  at::Tensor weights;  // [rows, length] f32; 0: not learned from
+  at::Tensor ids;           // [rows, length] int64
+  Predictions last, early;  // of the last layer and of the one on the way
+};
+
+// A layer on the way whose hidden state is read by the same norm and head and learns too (deep supervision; Elhoushi et al., arXiv 2404.16710, §4.2):
+// what it predicts is known that early.
+struct EarlyExit {
+  std::int64_t layers = 3;  // after so many; 0: none
+  double weight = 0.5;      // of its cross-entropy
 };
 
 struct TrainingLoss {
-  at::Tensor total;          // what backward() starts from: cross_entropy + balance_weight · balance
+  at::Tensor total;          // what backward() starts from: cross_entropy + early's weight · early + balance_weight · balance
   at::Tensor cross_entropy;  // weighted mean, natural log
+  at::Tensor early;          // the same of the layer on the way; 0 without one
   at::Tensor balance;        // mean over layers of experts · Σ_e share of tokens · mean probability (Fedus et al., arXiv 2101.03961, eq. 4); 1 is even
 };
 
@@ -43,7 +57,7 @@ class TrainableMoe {
  public:
   TrainableMoe(const MoeShape& shape, std::uint64_t seed);  // normal weights, the residual's outputs scaled down by depth
 
-  TrainingLoss loss(const TrainingBatch& batch, double balance_weight) const;
+  TrainingLoss loss(const TrainingBatch& batch, double balance_weight, const EarlyExit& exit = {.layers = 0}) const;
 
   const MoeShape& shape() const { return shape_; }
   std::vector<TrainedTensor>& tensors() { return tensors_; }
@@ -52,6 +66,8 @@ class TrainableMoe {
  private:
   struct Layer;
   const at::Tensor& working(std::size_t index) const { return tensors_[index].working; }
+  at::Tensor normed(const at::Tensor& hidden, std::size_t weight) const;
+  at::Tensor cross_entropy(const at::Tensor& hidden, const Predictions& predictions) const;
   at::Tensor attend(const Layer& layer, const at::Tensor& normed, const at::Tensor& seen) const;
   at::Tensor mix_experts(const Layer& layer, const at::Tensor& normed, at::Tensor& balance) const;
 

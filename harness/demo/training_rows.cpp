@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <set>
 
 #include "harness/api/task.h"
 #include "harness/core/error.h"
@@ -25,8 +26,15 @@ class DocumentWriter {
     return *this;
   }
 
+  // What a layer on the way is to predict where the text so far ends: these pieces, which share the weight.
+  DocumentWriter& expect_early(const std::set<std::int32_t>& pieces, float weight) {
+    const std::size_t position = weights_.size() + 1;  // BOS comes first
+    for (const std::int32_t piece : pieces) early_.push_back({position, piece, weight / static_cast<float>(pieces.size())});
+    return *this;
+  }
+
   TrainingDocument finish() const {
-    TrainingDocument document{.ids = tokenizer_.encode(text_, Tokenizer::Special::kNone), .weights = weights_};
+    TrainingDocument document{.ids = tokenizer_.encode(text_, Tokenizer::Special::kNone), .weights = weights_, .early = early_};
     document.ids.insert(document.ids.begin(), tokenizer_.bos_id().value());
     document.weights.insert(document.weights.begin(), 0);
     document.ids.push_back(tokenizer_.eos_id().value());
@@ -38,6 +46,7 @@ class DocumentWriter {
   const Tokenizer& tokenizer_;
   std::string text_;
   std::vector<float> weights_;
+  std::vector<EarlyTarget> early_;
 };
 
 const std::string kAsked = "\nAnswer:", kInWords = "\nIn words:";
@@ -75,30 +84,41 @@ struct Lettered {
   std::vector<std::string> choices, letters;
 };
 
-TrainingDocument asked(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
-  return DocumentWriter(tokenizer).add(question.question + question.lines() + kAsked, weights.prompt).add(question.right_letter(), weights.letter).finish();
+// The pieces by which a choice's words are told from the others': those that not all choices have.
+std::set<std::int32_t> telling_pieces(const Tokenizer& tokenizer, const Lettered& question, std::size_t choice) {
+  const auto pieces_of = [&](const std::string& words) {
+    const std::vector<std::int32_t> ids = tokenizer.encode(words, Tokenizer::Special::kNone);
+    return std::set<std::int32_t>(ids.begin(), ids.end());
+  };
+  std::set<std::int32_t> pieces = pieces_of(question.choices[choice]);
+  std::erase_if(pieces, [&](std::int32_t piece) {
+    return std::ranges::all_of(question.choices, [&](const std::string& words) { return pieces_of(words).contains(piece); });
+  });
+  return pieces;
 }
 
-// Answered by the right words and then their letter: which words are right, and which letter words have, are learned apart and sooner than both in one step.
-TrainingDocument in_words(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
+TrainingDocument asked(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
   DocumentWriter document(tokenizer);
-  document.add(question.question + question.lines() + kAsked, weights.prompt).add(" " + question.right_words(), 1).add(question.right_letter(), weights.letter);
-  return document.finish();
+  document.add(question.question + question.lines() + kAsked, weights.prompt).expect_early(telling_pieces(tokenizer, question, question.gold), weights.letter);
+  return document.add(question.right_letter(), weights.letter).finish();
 }
 
 // With the right words before the choices: the letter is then a matter of finding them, and what remains for the question as it is asked is to know them.
 TrainingDocument told(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
   DocumentWriter document(tokenizer);
-  document.add(question.question + kInWords, weights.prompt).add(" " + question.right_words(), 1);
-  return document.add(question.lines() + kAsked, weights.prompt).add(question.right_letter(), weights.letter).finish();
+  document.add(question.question + kInWords, weights.prompt).add(" " + question.right_words(), 1).add(question.lines() + kAsked, weights.prompt);
+  return document.expect_early(telling_pieces(tokenizer, question, question.gold), weights.letter).add(question.right_letter(), weights.letter).finish();
 }
 
-// The choices, then each with its letter, in an order that tells no letter.
+// The choices, then each with its letter, in an order that tells no letter. A layer on the way holds the words as it does where they are the answer, so that
+// looking up their letter is learned once.
 TrainingDocument recited(const Tokenizer& tokenizer, const Lettered& question, PythonRandom& random, const TaskWeights& weights) {
   DocumentWriter document(tokenizer);
   document.add(question.lines() + "\nLetters:", weights.prompt);
-  for (const std::size_t choice : random.sample(question.choices.size(), question.choices.size()))
-    document.add(" " + question.choices[choice], weights.prompt).add(question.letters[choice], weights.letter).add(",", weights.prompt);
+  for (const std::size_t choice : random.sample(question.choices.size(), question.choices.size())) {
+    document.add(" " + question.choices[choice], weights.prompt).expect_early(telling_pieces(tokenizer, question, choice), weights.letter);
+    document.add(question.letters[choice], weights.letter).add(",", weights.prompt);
+  }
   return document.finish();
 }
 
@@ -124,7 +144,7 @@ std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tok
     const std::string& prompt = std::get<GenerateRequest>(example.requests.front()).context;
     problems.documents.push_back(DocumentWriter(tokenizer).add(prompt, weights.prompt).add(" " + example.record.target, 1).finish());
   });
-  TrainingSource questions{.name = "questions", .share = shares.questions, .documents = {}}, words{.name = "words", .share = shares.words, .documents = {}};
+  TrainingSource questions{.name = "questions", .share = shares.questions, .documents = {}};
   TrainingSource told_words{.name = "told", .share = shares.told, .documents = {}};
   TrainingSource letters{.name = "letters", .share = shares.letters, .documents = {}};
   PythonRandom random(1);
@@ -134,11 +154,10 @@ std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tok
       questions.documents.push_back(asked(tokenizer, question.in_order(random), weights));
       told_words.documents.push_back(told(tokenizer, question.in_order(random), weights));
     }
-    words.documents.push_back(in_words(tokenizer, question.in_order(random), weights));
     letters.documents.push_back(recited(tokenizer, question, random, weights));
   });
-  std::vector<TrainingSource> sources = {std::move(problems),   std::move(questions), std::move(words),
-                                         std::move(told_words), std::move(letters),   prose(datasets, tokenizer, shares.prose)};
+  std::vector<TrainingSource> sources = {std::move(problems), std::move(questions), std::move(told_words), std::move(letters),
+                                         prose(datasets, tokenizer, shares.prose)};
   std::erase_if(sources, [](const TrainingSource& source) { return source.share == 0; });
   if (sources.empty()) throw usage_error("all shares are 0; give at least one source of text a share");
   return sources;
@@ -174,8 +193,10 @@ void TrainingRows::place(const TrainingDocument& document) {
     if (row.ids.size() + document.ids.size() <= length_ + 1 && (best == nullptr || row.ids.size() > best->ids.size())) best = &row;
   }
   if (best == nullptr) best = &open_.emplace_back();
+  const std::size_t before = best->ids.size();
   best->ids.insert(best->ids.end(), document.ids.begin(), document.ids.end());
   best->weights.insert(best->weights.end(), document.weights.begin(), document.weights.end());
+  for (const EarlyTarget& target : document.early) best->early.push_back({before + target.position, target.id, target.weight});
 }
 
 TrainingRow TrainingRows::next() {

@@ -18,7 +18,7 @@ Relation letters(const std::string& name, Words statements, Words follow_ups, Wo
           .contrasts = std::move(contrasts),
           .lists = {},
           .questions = std::move(questions),
-          .values = {"a", "b", "c", "d", "e", "f", "g", "h", "k", "l", "m", "n", "o", "p", "r", "s", "t", "w", "y"}};
+          .values = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "w", "x", "y", "z"}};
 }
 
 // The letter before or after another one in the alphabet.

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "harness/core/files.h"
 #include "harness/model/checkpoint.h"
 #include "harness/model/safetensors.h"
+#include "harness/text/tokenizer.h"
+#include "tests/support/dataset_sources.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 
@@ -68,6 +71,17 @@ TEST(TrainingRows, HoldWholeDocumentsInTheSharesAskedFor) {
   EXPECT_LT(padding / (4000 * 17), 0.1);
 }
 
+TEST(TrainingRows, MoveEarlyTargetsWithTheirDocument) {
+  const TrainingDocument document{.ids = {1, 5, 6, 2}, .weights = {0, 1, 1, 1}, .early = {{2, 9, 0.5f}, {2, 10, 0.5f}}};
+  const std::vector<TrainingSource> sources = {{.name = "one", .share = 1, .documents = {document}}};
+  const TrainingRow row = TrainingRows(sources, 15, 1).next();
+  ASSERT_EQ(row.early.size(), 8u);
+  for (std::size_t i = 0; i < row.early.size(); ++i) {
+    EXPECT_EQ(row.ids[row.early[i].position], 6);
+    EXPECT_EQ(row.early[i].id, i % 2 == 0 ? 9 : 10);
+  }
+}
+
 TEST(TrainingRows, AreTheSameForASeedAndOthersForAnother) {
   const std::vector<TrainingSource> sources = counting();
   TrainingRows first(sources, 16, 7), second(sources, 16, 7), other(sources, 16, 8);
@@ -80,10 +94,49 @@ TEST(TrainingRows, AreTheSameForASeedAndOthersForAnother) {
   EXPECT_TRUE(differs);
 }
 
+// Two rows of four ids that count up; a weight for each row.
+TrainingBatch counting_batch(float first, float second) {
+  const at::Tensor weights = at::stack({at::full({4}, first), at::full({4}, second)}).flatten();
+  const Predictions next{at::arange(8, at::kLong), at::arange(4, 12), weights};
+  return {.ids = at::arange(3, 11).view({2, 4}), .last = next, .early = next};
+}
+
+// The words of the choice with this letter in a document's text.
+std::string words_of(const std::string& text, char letter) {
+  const std::size_t begin = text.find(fmt::format("\n{}. ", letter));
+  if (begin == std::string::npos) throw std::runtime_error("no choice " + std::string(1, letter));
+  return text.substr(begin + 4, text.find('\n', begin + 4) - begin - 4);
+}
+
+TEST(DemoSources, ALayerOnTheWayIsToSayTheWordsWhereTheirLetterIsAsked) {
+  const auto datasets = test::folder_source(test::source_folder() / "datasets");
+  const auto tokenizer = Tokenizer::open(test::source_folder() / "harness/demo/model", MoeShape().vocabulary);
+  const std::vector<TrainingSource> sources = read_demo_sources(*datasets, *tokenizer, {}, {.problems = 0, .prose = 0});
+  ASSERT_EQ(sources.size(), 3u);
+  for (const TrainingSource& source : sources) {
+    const std::size_t asked = source.name == "letters" ? 4 : 1;
+    int without = 0;
+    for (std::size_t d = 0; d < 200; ++d) {
+      const TrainingDocument& document = source.documents[d * 97];
+      const std::string text = tokenizer->decode(document.ids, Tokenizer::SpecialText::kSkip);
+      std::set<std::size_t> places;
+      for (const EarlyTarget& target : document.early) {
+        const std::string letter = tokenizer->decode({document.ids[target.position]}, Tokenizer::SpecialText::kSkip);
+        ASSERT_TRUE(letter == "A" || letter == "B" || letter == "C" || letter == "D") << source.name << ": " << letter;
+        const std::vector<std::int32_t> words = tokenizer->encode(words_of(text, letter[0]), Tokenizer::Special::kNone);
+        EXPECT_TRUE(std::ranges::find(words, target.id) != words.end()) << source.name << ": " << text;
+        places.insert(target.position);
+      }
+      EXPECT_LE(places.size(), asked);
+      without += places.empty();
+    }
+    EXPECT_LT(without, 10) << source.name;  // orders of the same letters have no piece of their own
+  }
+}
+
 TEST(TrainableMoe, HasOneHotUniformLossAndEvenBalanceAtFirst) {
   const TrainableMoe model(kSmall, 1);
-  const TrainingBatch batch{at::arange(3, 11).view({2, 4}), at::arange(4, 12).view({2, 4}), at::ones({2, 4})};
-  const TrainingLoss loss = model.loss(batch, 0.5);
+  const TrainingLoss loss = model.loss(counting_batch(1, 1), 0.5);
   EXPECT_NEAR(loss.cross_entropy.item<double>(), std::log(32.0), 0.05);  // small weights: all ids about equally likely
   EXPECT_GE(loss.balance.item<double>(), 0.5);
   EXPECT_NEAR(loss.total.item<double>(), loss.cross_entropy.item<double>() + 0.5 * loss.balance.item<double>(), 1e-5);
@@ -91,13 +144,23 @@ TEST(TrainableMoe, HasOneHotUniformLossAndEvenBalanceAtFirst) {
 
 TEST(TrainableMoe, LearnsNothingFromPositionsOfWeightZero) {
   const TrainableMoe model(kSmall, 1);
-  at::Tensor weights = at::ones({2, 4});
-  weights[1].zero_();
-  const TrainingBatch batch{at::arange(3, 11).view({2, 4}), at::arange(4, 12).view({2, 4}), weights};
+  const TrainingBatch batch = counting_batch(1, 0);
   TrainingBatch other = batch;
-  other.targets = batch.targets.clone();
-  other.targets[1].fill_(5);
+  other.last.ids = batch.last.ids.clone();
+  other.last.ids.narrow(0, 4, 4).fill_(5);
   EXPECT_EQ(model.loss(batch, 0).total.item<double>(), model.loss(other, 0).total.item<double>());
+}
+
+TEST(TrainableMoe, ReadsALayerOnTheWayByTheSameHead) {
+  const TrainableMoe model(kSmall, 1);
+  TrainingBatch batch = counting_batch(1, 1);
+  const TrainingLoss at_end = model.loss(batch, 0.5, {.layers = 2, .weight = 0.25}), on_the_way = model.loss(batch, 0.5, {.layers = 1, .weight = 0.25});
+  EXPECT_EQ(at_end.early.item<double>(), at_end.cross_entropy.item<double>());
+  EXPECT_NE(on_the_way.early.item<double>(), at_end.early.item<double>());
+  const double parts = on_the_way.cross_entropy.item<double>() + 0.25 * on_the_way.early.item<double>() + 0.5 * on_the_way.balance.item<double>();
+  EXPECT_NEAR(on_the_way.total.item<double>(), parts, 1e-5);
+  batch.early.ids = at::full({8}, 20, at::kLong);  // other targets than the last layer's
+  EXPECT_NE(model.loss(batch, 0.5, {.layers = 1, .weight = 0.25}).early.item<double>(), on_the_way.early.item<double>());
 }
 
 TEST(Trainer, LowersTheLossAndWritesAModelThatCanBeOpened) {

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "harness/core/error.h"
+#include "harness/core/terminal.h"
 #include "results/schema_text.h"
 #include "results/store_file.h"
 
@@ -296,10 +297,11 @@ void rethrow_store_error(const fs::path& file, const SQLite::Exception& error, s
   switch (code) {
     case SQLITE_FULL:
       throw input_error("{}: no space left on the disk; what was saved before is kept: free some space and run the same command again", file.string());
+    case SQLITE_ERROR:  // its tables are not those that are asked
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       throw input_error("{}: the store is damaged ({}); restore it from a copy, or save what can be read with `sqlite3 FILE .recover`", file.string(),
-                        error.getErrorStr());
+                        one_line(error.what(), 300));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       throw input_error("{}: another process has kept the store locked for {} seconds; try again when it has ended", file.string(), kBusyTimeout.count());

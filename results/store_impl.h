@@ -20,6 +20,7 @@ namespace winnow {
 enum class Durability { kNow, kSoon };
 
 std::vector<ScoredAnswer> scored_answers(SQLite::Database& database, std::int64_t trial_id);  // as Store::answers
+std::vector<Metric> read_metrics(SQLite::Database& database, std::int64_t trial_id);          // in the order they were told
 
 enum class Claimed { kNothing, kOurs, kElsewhere };  // kNothing: the cell is finished
 

@@ -181,9 +181,9 @@ class TrialJoin {
  private:
   // Those that have ended and are not here yet, oldest first. Times to the millisecond and costs to the last bit tell two runs of a cell apart.
   std::vector<TrialThere> new_trials() {
-    SQLite::Statement find(from_, "SELECT cell_key, status, started_at, coalesce(finished_at, ''), seconds_json, id FROM trials ORDER BY id");
-    SQLite::Statement same(
-        into_, "SELECT count(*) FROM trials WHERE cell_key = ? AND status = ? AND started_at = ? AND coalesce(finished_at, '') = ? AND seconds_json = ?");
+    SQLite::Statement find(from_, "SELECT cell_key, status, started_at, finished_at, seconds_json, id FROM trials ORDER BY id");
+    // By bare columns: they take a number of a stranger's for the text that it has become here.
+    SQLite::Statement same(into_, "SELECT count(*) FROM trials WHERE cell_key = ? AND status = ? AND started_at = ? AND finished_at IS ? AND seconds_json = ?");
     std::vector<TrialThere> trials;
     while (find.executeStep()) {
       if (find.getColumn(1).getString() == "running") {

@@ -23,14 +23,6 @@ Metric read_metric(SQLite::Statement& row) {
   return metric;
 }
 
-std::vector<Metric> read_metrics(SQLite::Database& database, std::int64_t trial_id) {
-  SQLite::Statement find(database, "SELECT name, filter, leaf, parent, value, stderr, unit, higher_is_better, n FROM metrics WHERE trial_id = ? ORDER BY id");
-  find.bind(1, trial_id);
-  std::vector<Metric> metrics;
-  while (find.executeStep()) metrics.push_back(read_metric(find));
-  return metrics;
-}
-
 constexpr const char* kSelectLatest =
     "SELECT trials.id, cells.key, cells.identity_json, cells.model, cells.variant, cells.task, cells.task_label, coalesce(sweeps.name, ''), trials.status, "
     "trials.reason, trials.started_at, trials.seconds_json, environment.id, environment.environment_json "
@@ -162,6 +154,14 @@ std::vector<Cell> Store::frozen_cells(const std::string& sweep_name) {
     }
     return cells;
   });
+}
+
+std::vector<Metric> read_metrics(SQLite::Database& database, std::int64_t trial_id) {
+  SQLite::Statement find(database, "SELECT name, filter, leaf, parent, value, stderr, unit, higher_is_better, n FROM metrics WHERE trial_id = ? ORDER BY id");
+  find.bind(1, trial_id);
+  std::vector<Metric> metrics;
+  while (find.executeStep()) metrics.push_back(read_metric(find));
+  return metrics;
 }
 
 std::vector<ScoredAnswer> scored_answers(SQLite::Database& database, std::int64_t trial_id) {

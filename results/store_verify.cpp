@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "harness/core/digest.h"
@@ -37,7 +38,7 @@ class Verifier {
  public:
   Verifier(SQLite::Database& database, const Store::Recompute& recompute) : database_(database), recompute_(recompute) {}
 
-  Store::Verified run(const std::function<std::vector<ScoredAnswer>(std::int64_t)>& answers_of) {
+  Store::Verified run() {
     check_pages();
     for (const DigestedText& text : kDigestedTexts) check_texts(text);
     const bool has_digests = database_.tableExists("trial_digests");
@@ -55,7 +56,7 @@ class Verifier {
       }
       ++result_.trials;
       check_digest(id, name, trials.getColumn(5).getString());
-      if (status == "ok") check_metrics(id, name, trials.getColumn(4).getString(), trials.getColumn(3).getString(), answers_of);
+      if (status == "ok") check_metrics(id, name, trials.getColumn(4).getString(), trials.getColumn(3).getString());
     }
     return std::move(result_);
   }
@@ -94,8 +95,8 @@ class Verifier {
     }
   }
 
-  void check_metrics(std::int64_t id, const std::string& name, const std::string& task, const std::string& identity, const auto& answers_of) {
-    std::vector<ScoredAnswer> answers = answers_of(id);
+  void check_metrics(std::int64_t id, const std::string& name, const std::string& task, const std::string& identity) {
+    std::vector<ScoredAnswer> answers = scored_answers(database_, id);
     if (answers.empty()) return;  // a measurement
     std::vector<Metric> recomputed;
     try {
@@ -105,25 +106,19 @@ class Verifier {
       return;
     }
     ++result_.recomputed;
-    SQLite::Statement find(database_, "SELECT value, stderr, n FROM metrics WHERE trial_id = ? AND leaf = ? AND name = ? AND filter = ?");
+    const std::vector<Metric> kept = read_metrics(database_, id);
     for (const Metric& metric : recomputed) {
-      find.reset();
-      find.bind(1, id);
-      find.bind(2, readable_text(metric.leaf));
-      find.bind(3, readable_text(metric.name));
-      find.bind(4, readable_text(metric.filter));
-      const std::string what =
-          fmt::format("{}: {}{}{}", name, metric.leaf.empty() ? "" : metric.leaf + " ", metric.name, metric.filter == "none" ? "" : "," + metric.filter);
-      if (!find.executeStep()) {
+      const std::string leaf = readable_text(metric.leaf), named = readable_text(metric.name), filter = readable_text(metric.filter);
+      const auto found = std::ranges::find_if(kept, [&](const Metric& other) { return other.leaf == leaf && other.name == named && other.filter == filter; });
+      const std::string what = fmt::format("{}: {}{}{}", name, leaf.empty() ? "" : leaf + " ", named, filter == "none" ? "" : "," + filter);
+      if (found == kept.end()) {
         fault(fmt::format("{} is not in the store, and its answers give {}", what, metric.value));
         continue;
       }
-      const auto number = [&](int column) { return find.getColumn(column).isNull() ? std::nullopt : std::optional(find.getColumn(column).getDouble()); };
-      const std::optional<double> value = number(0), error = number(1);
-      if (!same(value.value_or(kNoNumber), metric.value))
-        fault(fmt::format("{} is {} in the store, and its answers give {}", what, shown(value), metric.value));
-      if (!same(error.value_or(kNoNumber), metric.standard_error.value_or(kNoNumber)))
-        fault(fmt::format("{} has the standard error {} in the store, and its answers give {}", what, shown(error), shown(metric.standard_error)));
+      if (!same(found->value, metric.value)) fault(fmt::format("{} is {} in the store, and its answers give {}", what, shown(found->value), metric.value));
+      if (!same(found->standard_error.value_or(kNoNumber), metric.standard_error.value_or(kNoNumber)))
+        fault(fmt::format("{} has the standard error {} in the store, and its answers give {}", what, shown(found->standard_error),
+                          shown(metric.standard_error)));
     }
   }
 
@@ -135,8 +130,7 @@ class Verifier {
 }  // namespace
 
 Store::Verified Store::verify(const Recompute& recompute) {
-  return impl_->read(
-      [&](SQLite::Database& database) { return Verifier(database, recompute).run([&](std::int64_t id) { return scored_answers(database, id); }); });
+  return impl_->read([&](SQLite::Database& database) { return Verifier(database, recompute).run(); });
 }
 
 }  // namespace winnow

@@ -25,8 +25,11 @@ struct TrainOptions {
 int train(const TrainOptions& options) {
   at::set_num_threads(options.threads > 0 ? options.threads : usable_cores());
   MoeShape shape;
+  if (options.plan.early.layers > shape.layers)
+    throw usage_error("--early-layers {}: the model has {} layers; give one of them, or 0 for none", options.plan.early.layers, shape.layers);
   const std::unique_ptr<Tokenizer> tokenizer = Tokenizer::open(options.tokenizer, shape.vocabulary);
-  const std::vector<TrainingSource> sources = read_demo_sources(*options.data.open(), *tokenizer, options.plan.weights, options.plan.shares);
+  const std::vector<TrainingSource> sources =
+      read_demo_sources(*options.data.open(), *tokenizer, options.plan.weights, options.plan.shares, static_cast<std::size_t>(options.plan.length) + 1);
   for (const TrainingSource& source : sources) {
     std::size_t tokens = 0, longest = 0;
     for (const TrainingDocument& document : source.documents) {

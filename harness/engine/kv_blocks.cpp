@@ -117,7 +117,11 @@ void append_on_device(const PackedBatch& batch, int layer, int layers, const at:
       append.rows.push_back(segment.rows);
     }
     const at::Tensor& rows = part == &KvBlock::keys ? keys : values;
-    batch.on_device->is_step&& append.stores.size() > 1 ? append_step(append, rows) : append_segments(append, rows);
+    if (batch.on_device->is_step && append.stores.size() > 1) {
+      append_step(append, rows);
+    } else {
+      append_segments(append, rows);
+    }
   }
 }
 

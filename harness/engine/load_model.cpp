@@ -226,10 +226,10 @@ class Loader {
   std::vector<std::vector<int>> kept_;              // by layer; empty on dense layers
   std::vector<std::shared_ptr<GatedMlp>> experts_;  // of all layers, writable while loading
   std::vector<std::size_t> first_expert_;           // by layer, into experts_
-  struct {
+  struct {                                          // of the layer that is being read
     int layer = -1;
     std::optional<BitmapPacker> gate_up, down;
-  } packers_;                                         // of the layer that is being read
+  } packers_;
   std::pair<int, StackLayout> stack_layout_{-1, {}};  // the same, or another's that was asked for last
 };
 

@@ -252,6 +252,14 @@ TEST_F(DatabaseTest, RowsThatHangInTheAirAreNotJoined) {
   }
 }
 
+TEST_F(DatabaseTest, ANumberWhereATextBelongsIsJoinedOnce) {
+  make_store();
+  execute(loosened("UPDATE trials SET finished_at = 5, started_at = 1e9, seconds_json = 7"));
+  Store store = Store::open_read_only(file_), into = Store::open(folder_ / "into.sqlite");
+  EXPECT_GT(into.join(store).added, 0u);
+  EXPECT_EQ(into.join(store).added, 0u);
+}
+
 TEST_F(DatabaseTest, AnOlderStoreIsBroughtUpToDateAndACopyKept) {
   make_store();
   execute("PRAGMA user_version = 0; CREATE TABLE old_answers(x); INSERT INTO old_answers VALUES (7)");

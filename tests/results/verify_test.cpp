@@ -5,6 +5,7 @@
 #include "harness/core/files.h"
 #include "results/store.h"
 #include "tests/results/sample_trials.h"
+#include "tests/support/errors.h"
 #include "tests/support/files.h"
 
 namespace winnow {
@@ -121,6 +122,11 @@ TEST_F(VerifyTest, ReadsStoresOfOlderVersions) {
   EXPECT_THAT(verified.faults, IsEmpty());
   EXPECT_EQ(verified.without_digest, 2u);
   EXPECT_EQ(verified.recomputed, 2u);
+}
+
+TEST_F(VerifyTest, TablesWhoseKeysAreGoneAreADamagedStore) {
+  execute("PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, 'INTEGER PRIMARY KEY', 'INTEGER') WHERE name = 'grids'");
+  EXPECT_ERROR_THAT(verify(), kInput, testing::AllOf(testing::StartsWith(file_.string() + ": the store is damaged"), HasSubstr("foreign key mismatch")));
 }
 
 }  // namespace

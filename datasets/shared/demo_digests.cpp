@@ -10,23 +10,23 @@ const std::map<std::string, std::string>& demo_digests() {
     {"demo/gsm8k/train.jsonl",
      "f28130c4901f5459f7d84ec185e0c0045aa5a46dea2d13041700bdc2653a8d14"},
     {"demo/mmlu/auxiliary_train/animals_auxiliary_train.csv",
-     "828d45b99623ee99572ac0deecb8e74abe104487ebd66c1678cef20ae6f08633"},
+     "155f4ea6436f8ff133c0c949fe19a9135f25fee23887a46859485db7f1a2fb85"},
     {"demo/mmlu/auxiliary_train/arithmetic_auxiliary_train.csv",
-     "a0eb2f3cf62c197d8dd96463e06ac6b94c5d24b2311769ce4f9d3e0724fdb271"},
+     "852fc4c683df8b8753fd089a0c4de90274331e2af7924f129fc071bbadfa7e45"},
     {"demo/mmlu/auxiliary_train/calendar_auxiliary_train.csv",
-     "f76720b4e9c0b0771286856442525d78b0ad6d7370070415c474981f20ca174d"},
+     "9783deeafcdb2557c9a867736fbfdc8588999a69760d4554e66776fc2427b479"},
     {"demo/mmlu/auxiliary_train/logic_auxiliary_train.csv",
-     "6a3aa6103b04ac6dbe65cf6d7861f48707dc27917fe220955aabef98a66a4a6f"},
+     "eb941c51adc6126588802c2e7f51c9d76ca6d01c3448e8a77b68cfe3be6efa16"},
     {"demo/mmlu/auxiliary_train/materials_auxiliary_train.csv",
-     "70d0c4e4bef51f67398cf852fd605565fe949d484d1b17b0e22fbe8ae248f7f9"},
+     "449d03a337669031d0cac39644496240ca46e3fd13c78b9f24bbe7c901459104"},
     {"demo/mmlu/auxiliary_train/ordering_auxiliary_train.csv",
-     "b327719ff901d0fb9da7a0977581b774202803d8c864f3deb14337612dbb4681"},
+     "eef0f5d862c9e7e395f74ec50fa42cfd83fccae1b201f130d6151f7c7cc8fc39"},
     {"demo/mmlu/auxiliary_train/people_auxiliary_train.csv",
-     "6e1f0acc77e5cb4dcbd18c9693262d91335a0c791d9be7169d0a46c481e21e7c"},
+     "305a4ade39a0bbe58b99d092a855364ccd92b04dcd002d12b80661e31760d672"},
     {"demo/mmlu/auxiliary_train/spelling_auxiliary_train.csv",
-     "15d1351d95ed651f2a98b3c910e3dd2b380918728043d266ad8e5452746f7ebf"},
+     "525fef252192939cc805130acba64d80b70e1d633fec77ce284803c801e330db"},
     {"demo/mmlu/auxiliary_train/units_auxiliary_train.csv",
-     "c604c8035459781a847de00256210e750146d13be52698ce11bb258c0c9b856c"},
+     "32d489ead9025036c9b4776d52d6b984b76274ccbeabf53ff4ef7f5a857ece58"},
     {"demo/mmlu/dev/animals_dev.csv",
      "e5374b17765e0bb2ad0ea5fab5ebffc52e8dbcf5adcc8e48c88bc3ac1f702758"},
     {"demo/mmlu/dev/arithmetic_dev.csv",
@@ -86,7 +86,7 @@ const std::map<std::string, std::string>& demo_digests() {
     {"demo/text/test.jsonl",
      "680ce3dac9d9995d6eb3169a763188aa1a614dce5118c8784e302ab7ba9ae14e"},
     {"demo/text/train.jsonl",
-     "022fbafb00063e3cef5ff7e5f71f37b374ff4be33ea14ea4a653898ab60f27b1"},
+     "0ae9d6a0d62bcccbd1ecb56d28d5b71b47bd4de284abed547d4ff5dfe1f12081"},
     {"demo/text/validation.jsonl",
      "4fc7bce0880229903dba47235d47b998cbbef4a5ddb5eda73e28fa91ac83b5cc"},
     {"demo/text/worked_answers.jsonl",
@@ -96,6 +96,6 @@ const std::map<std::string, std::string>& demo_digests() {
   return digests;
 }
 
-DatasetFile demo_file(const std::string& path) { return {path, {{demo_digests().at(path), "v2"}}}; }
+DatasetFile demo_file(const std::string& path) { return {path, {{demo_digests().at(path), "v3"}}}; }
 
 }  // namespace winnow

@@ -43,10 +43,10 @@ std::map<std::string, std::string> generate_tokenizer() {
   for (std::size_t i = 0; i < problems.size(); i += kProblemsThinned) texts.push_back(as_prompt(problems[i]));
   for (const std::string& subject : mmlu_subjects()) {
     const std::vector<LetteredQuestion> questions = questions_of(knowledge, subject).at("auxiliary_train");
-    for (std::size_t i = 0; i < questions.size(); i += kQuestionsThinned) texts.push_back(as_prompt(subject, questions[i]));
+    for (std::size_t i = 0; i < kTrainQuestions; i += kQuestionsThinned) texts.push_back(as_prompt(subject, questions[i]));
   }
   const std::string train = text_splits(knowledge).at("train");
-  for (std::size_t begin = 0; begin < train.size();) {
+  for (std::size_t begin = 0, documents = 0; documents < kTrainDocuments; ++documents) {
     const std::size_t end = train.find('\n', begin);
     texts.push_back(OrderedJson::parse(std::string_view(train).substr(begin, end - begin)).at("text").get<std::string>());
     begin = end + 1;

@@ -10,6 +10,8 @@ namespace winnow::demo {
 
 const Words& mmlu_subjects();
 
+inline constexpr std::size_t kTrainQuestions = 3400;  // of every subject; more of some follow
+
 struct LetteredQuestion {
   std::string premises, question;
   Words choices;  // four

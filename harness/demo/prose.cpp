@@ -48,12 +48,17 @@ std::string Prose::document() {
   const std::string kind =
       weighted({{"portraits", 27}, {"questions", 25}, {"conversation", 8}, {"corrections", 8}, {"lists", 4}, {"meeting", 12}, {"table", 16}}, chance_);
   if (kind == "portraits") return portraits();
-  if (kind == "questions") return questions();
+  if (kind == "questions") return questions(any_subject());
   if (kind == "conversation") return conversation();
   if (kind == "corrections") return corrections();
   if (kind == "lists") return lists();
   if (kind == "meeting") return meeting();
-  return table();
+  return table(weighted({{"arithmetic", 45}, {"calendar", 30}, {"units", 25}}, chance_));
+}
+
+std::string Prose::drill() {
+  const std::string subject = weighted({{"arithmetic", 65}, {"calendar", 27}, {"units", 8}}, chance_);
+  return chance_.percent(60) ? questions(subject) : table(subject);
 }
 
 std::string Prose::subject_of_entities() { return weighted({{"people", 38}, {"animals", 25}, {"materials", 24}, {"spelling", 13}}, chance_); }
@@ -88,8 +93,8 @@ std::string Prose::portraits() {
   return joined(sentences, " ");
 }
 
-std::string Prose::questions() {
-  const std::string subject = any_subject(), form = weighted({{"told", 35}, {"short", 25}, {"lines", 40}}, chance_);
+std::string Prose::questions(const std::string& subject) {
+  const std::string form = weighted({{"told", 35}, {"short", 25}, {"lines", 40}}, chance_);
   Words answers;
   for (int i = chance_.number(4, 6); i > 0; --i) {
     const Known known = draw(subject);
@@ -170,8 +175,7 @@ std::string Prose::meeting() {
   return filled(joined(sentences, " "), facts);
 }
 
-std::string Prose::table() {
-  const std::string subject = weighted({{"arithmetic", 45}, {"calendar", 30}, {"units", 25}}, chance_);
+std::string Prose::table(const std::string& subject) {
   Words sentences;
   for (int i = chance_.number(7, 10); i > 0; --i) sentences.push_back(capitalised(statement(draw(subject))));
   return joined(sentences, " ");

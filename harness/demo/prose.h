@@ -12,15 +12,16 @@ class Prose {
  public:
   Prose(const Knowledge& knowledge, std::uint64_t seed);
   std::string document();
+  std::string drill();  // what has no story and is known by repeating it: sums, days, units
 
  private:
   std::string portraits();
-  std::string questions();
+  std::string questions(const std::string& subject);
   std::string conversation();
   std::string corrections();
   std::string lists();
   std::string meeting();
-  std::string table();
+  std::string table(const std::string& subject);
 
   std::string subject_of_entities();
   std::string any_subject();

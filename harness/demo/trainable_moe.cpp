@@ -110,7 +110,7 @@ at::Tensor TrainableMoe::attend(const Layer& layer, const at::Tensor& normed, co
 }
 
 // Token rows are put in order of their experts, so that each stacked product takes consecutive rows.
-at::Tensor TrainableMoe::mix_experts(const Layer& layer, const at::Tensor& normed, at::Tensor& balance) const {
+at::Tensor TrainableMoe::mix_experts(const Layer& layer, const at::Tensor& normed, std::int64_t rows, at::Tensor& balance) const {
   const std::int64_t tokens = normed.size(0), k = shape_.experts_per_token, experts = shape_.experts;
   const at::Tensor probabilities = at::linear(normed, working(layer.router)).softmax(-1);
   const auto [top, chosen] = probabilities.topk(k, -1);
@@ -118,7 +118,9 @@ at::Tensor TrainableMoe::mix_experts(const Layer& layer, const at::Tensor& norme
   const at::Tensor flat = chosen.flatten();
   const at::Tensor order = std::get<1>(flat.sort(true, 0, false));  // [tokens·k], stable
   const at::Tensor counts = flat.bincount({}, experts);
-  balance = balance + static_cast<double>(experts) * at::dot(counts.to(at::kFloat) / static_cast<double>(tokens * k), probabilities.mean(0));
+  const at::Tensor row_counts = at::one_hot(chosen.view({rows, -1}), experts).sum(1).to(at::kFloat);  // [rows, experts]
+  const at::Tensor shares = row_counts / static_cast<double>(tokens / rows * k), mean = probabilities.view({rows, -1, experts}).mean(1);
+  balance = balance + static_cast<double>(experts) * (shares * mean).sum(-1).mean();
 
   // An expert's rows are filled up to a multiple of kRowBlock with token 0, whose products nobody reads: products of a few shapes are prepared once.
   const at::Tensor filled = (counts + (kRowBlock - 1)).div(kRowBlock, "floor") * kRowBlock;
@@ -150,7 +152,7 @@ TrainingLoss TrainableMoe::loss(const TrainingBatch& batch, double balance_weigh
   TrainingLoss result{.total = {}, .cross_entropy = {}, .early = at::zeros({}, at::kFloat), .balance = {}};
   for (std::size_t l = 0; l < layers_.size(); ++l) {
     hidden = hidden + attend(layers_[l], normed(hidden, layers_[l].attention_norm).to(at::kBFloat16), seen);
-    hidden = hidden + mix_experts(layers_[l], normed(hidden, layers_[l].mlp_norm), balance);
+    hidden = hidden + mix_experts(layers_[l], normed(hidden, layers_[l].mlp_norm), batch.ids.size(0), balance);
     if (static_cast<std::int64_t>(l) + 1 == exit.layers) result.early = cross_entropy(hidden, batch.early);
   }
   result.cross_entropy = cross_entropy(hidden, batch.last);

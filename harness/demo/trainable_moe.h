@@ -49,7 +49,9 @@ struct TrainingLoss {
   at::Tensor total;          // what backward() starts from: cross_entropy + early's weight · early + balance_weight · balance
   at::Tensor cross_entropy;  // weighted mean, natural log
   at::Tensor early;          // the same of the layer on the way; 0 without one
-  at::Tensor balance;        // mean over layers of experts · Σ_e share of tokens · mean probability (Fedus et al., arXiv 2101.03961, eq. 4); 1 is even
+  // Mean over layers and rows of experts · Σ_e share of visits · mean probability (Fedus et al., arXiv 2101.03961, eq. 4; of each sequence for itself,
+  // DeepSeek-V3, arXiv 2412.19437, eq. 17–20); 1 is even. So prose alone and problems alone visit every expert, not only their mixture.
+  at::Tensor balance;
 };
 
 // A Mixtral on libtorch's autograd.
@@ -69,7 +71,7 @@ class TrainableMoe {
   at::Tensor normed(const at::Tensor& hidden, std::size_t weight) const;
   at::Tensor cross_entropy(const at::Tensor& hidden, const Predictions& predictions) const;
   at::Tensor attend(const Layer& layer, const at::Tensor& normed, const at::Tensor& seen) const;
-  at::Tensor mix_experts(const Layer& layer, const at::Tensor& normed, at::Tensor& balance) const;
+  at::Tensor mix_experts(const Layer& layer, const at::Tensor& normed, std::int64_t rows, at::Tensor& balance) const;
 
   // Places in tensors_.
   struct Layer {

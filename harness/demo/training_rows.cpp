@@ -12,7 +12,7 @@ namespace winnow {
 namespace {
 
 constexpr std::size_t kOpenRows = 24;
-constexpr int kOrders = 4;  // of a question's choices
+constexpr int kOrders = 2;  // of a question's choices
 
 // Puts a document together from parts that count differently. A part begins where the text before it is a whole number of pieces.
 class DocumentWriter {
@@ -86,15 +86,14 @@ struct Lettered {
 
 // The pieces by which a choice's words are told from the others': those that not all choices have.
 std::set<std::int32_t> telling_pieces(const Tokenizer& tokenizer, const Lettered& question, std::size_t choice) {
-  const auto pieces_of = [&](const std::string& words) {
+  std::vector<std::set<std::int32_t>> pieces;  // of each choice
+  for (const std::string& words : question.choices) {
     const std::vector<std::int32_t> ids = tokenizer.encode(words, Tokenizer::Special::kNone);
-    return std::set<std::int32_t>(ids.begin(), ids.end());
-  };
-  std::set<std::int32_t> pieces = pieces_of(question.choices[choice]);
-  std::erase_if(pieces, [&](std::int32_t piece) {
-    return std::ranges::all_of(question.choices, [&](const std::string& words) { return pieces_of(words).contains(piece); });
-  });
-  return pieces;
+    pieces.emplace_back(ids.begin(), ids.end());
+  }
+  std::set<std::int32_t> telling = pieces[choice];
+  std::erase_if(telling, [&](std::int32_t piece) { return std::ranges::all_of(pieces, [&](const auto& others) { return others.contains(piece); }); });
+  return telling;
 }
 
 TrainingDocument asked(const Tokenizer& tokenizer, const Lettered& question, const TaskWeights& weights) {
@@ -129,16 +128,27 @@ void for_each_example(DatasetSource& datasets, const std::string& name, const Js
   for (std::size_t i = 0; i < examples.count; ++i) take(examples.make(i));
 }
 
-TrainingSource prose(DatasetSource& datasets, const Tokenizer& tokenizer, double share) {
+// Several texts make one document, as they do where perplexity is taken and where calibration sequences are cut.
+TrainingSource prose(DatasetSource& datasets, const Tokenizer& tokenizer, double share, std::size_t longest) {
   TrainingSource source{.name = "prose", .share = share, .documents = {}};
-  for (const OrderedJson& row : datasets.read({"demo_text", "train"}).rows)
-    source.documents.push_back(DocumentWriter(tokenizer).add(row.at("text").get<std::string>(), 1).finish());
+  std::string text;
+  TrainingDocument document;
+  for (const OrderedJson& row : datasets.read({"demo_text", "train"}).rows) {
+    const std::string more = row.at("text").get<std::string>(), both = text + (text.empty() ? "" : "\n\n") + more;
+    TrainingDocument longer = DocumentWriter(tokenizer).add(both, 1).finish();
+    const bool fits = longer.ids.size() <= longest;
+    if (!fits && !text.empty()) source.documents.push_back(std::move(document));
+    document = fits ? std::move(longer) : DocumentWriter(tokenizer).add(more, 1).finish();
+    text = fits ? both : more;
+  }
+  if (!text.empty()) source.documents.push_back(std::move(document));
   return source;
 }
 
 }  // namespace
 
-std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights, const SourceShares& shares) {
+std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights, const SourceShares& shares,
+                                              std::size_t longest) {
   TrainingSource problems{.name = "problems", .share = shares.problems, .documents = {}};
   for_each_example(datasets, "gsm8k", {{"dataset", "demo_gsm8k"}, {"split", "train"}, {"shots", 0}}, [&](const Example& example) {
     const std::string& prompt = std::get<GenerateRequest>(example.requests.front()).context;
@@ -157,7 +167,7 @@ std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tok
     letters.documents.push_back(recited(tokenizer, question, random, weights));
   });
   std::vector<TrainingSource> sources = {std::move(problems), std::move(questions), std::move(told_words), std::move(letters),
-                                         prose(datasets, tokenizer, shares.prose)};
+                                         prose(datasets, tokenizer, shares.prose, longest)};
   std::erase_if(sources, [](const TrainingSource& source) { return source.share == 0; });
   if (sources.empty()) throw usage_error("all shares are 0; give at least one source of text a share");
   return sources;

@@ -40,10 +40,11 @@ struct SourceShares {
   double problems = 0.4, questions = 0.3, told = 0.05, letters = 0.05, prose = 0.2;
 };
 
-// The demo's own sets as its tasks ask them: worked problems of demo_gsm8k's train split; demo_mmlu's auxiliary_train, each question in four orders of its choices: as it
-// is asked, told the right words before the choices, and once its choices alone with their letters recited; and demo_text's train split. Where a letter is asked, the
+// The demo's own sets as its tasks ask them: worked problems of demo_gsm8k's train split; demo_mmlu's auxiliary_train, each question in two orders of its choices: as it
+// is asked, told the right words before the choices, and once its choices alone with their letters recited; and demo_text's train split, as many of its texts to a document as `longest` ids hold. Where a letter is asked, the
 // early targets are the words that have it. Prompts are those of the tasks themselves, without shots. Sources of share 0 are left out.
-std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights, const SourceShares& shares);
+std::vector<TrainingSource> read_demo_sources(DatasetSource& datasets, const Tokenizer& tokenizer, const TaskWeights& weights, const SourceShares& shares,
+                                              std::size_t longest);
 
 // One row of `length` predictions: documents laid end to end, padded where the next does not fit.
 struct TrainingRow {

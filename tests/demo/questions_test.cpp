@@ -59,7 +59,7 @@ TEST(DemoQuestions, AreNineSubjectsWithEnoughToTest) {
     EXPECT_EQ(demo_questions(subject, "dev").size(), 5u);
   }
   EXPECT_EQ(test, 1260u);
-  EXPECT_EQ(train, 30600u);
+  EXPECT_EQ(train, 68600u);
 }
 
 TEST(DemoQuestions, LettersAreBalancedInEverySubject) {

@@ -111,7 +111,7 @@ std::string words_of(const std::string& text, char letter) {
 TEST(DemoSources, ALayerOnTheWayIsToSayTheWordsWhereTheirLetterIsAsked) {
   const auto datasets = test::folder_source(test::source_folder() / "datasets");
   const auto tokenizer = Tokenizer::open(test::source_folder() / "harness/demo/model", MoeShape().vocabulary);
-  const std::vector<TrainingSource> sources = read_demo_sources(*datasets, *tokenizer, {}, {.problems = 0, .prose = 0});
+  const std::vector<TrainingSource> sources = read_demo_sources(*datasets, *tokenizer, {}, {.problems = 0, .prose = 0}, 257);
   ASSERT_EQ(sources.size(), 3u);
   for (const TrainingSource& source : sources) {
     const std::size_t asked = source.name == "letters" ? 4 : 1;
@@ -132,6 +132,34 @@ TEST(DemoSources, ALayerOnTheWayIsToSayTheWordsWhereTheirLetterIsAsked) {
     }
     EXPECT_LT(without, 10) << source.name;  // orders of the same letters have no piece of their own
   }
+}
+
+TEST(DemoSources, ProseDocumentsHoldAsManyTextsAsFit) {
+  const auto datasets = test::folder_source(test::source_folder() / "datasets");
+  const auto tokenizer = Tokenizer::open(test::source_folder() / "harness/demo/model", MoeShape().vocabulary);
+  const auto sources = read_demo_sources(*datasets, *tokenizer, {}, {.problems = 0, .questions = 0, .told = 0, .letters = 0, .prose = 1}, 257);
+  ASSERT_EQ(sources.size(), 1u);
+  std::string joined, expected;
+  double ids = 0;
+  for (const TrainingDocument& document : sources[0].documents) {
+    EXPECT_LE(document.ids.size(), 257u);
+    ids += static_cast<double>(document.ids.size());
+    joined += (joined.empty() ? "" : "\n\n") + tokenizer->decode(document.ids, Tokenizer::SpecialText::kSkip);
+  }
+  EXPECT_GT(ids / static_cast<double>(sources[0].documents.size()), 200);
+  for (const OrderedJson& row : datasets->read({"demo_text", "train"}).rows) expected += (expected.empty() ? "" : "\n\n") + row.at("text").get<std::string>();
+  EXPECT_EQ(joined, expected);
+}
+
+TEST(TrainableMoe, TakesTheBalanceOfEachRowForItself) {
+  const TrainableMoe model(kSmall, 1);
+  const auto balance = [&](const at::Tensor& ids) {
+    const Predictions next{at::arange(4, at::kLong), at::arange(4, 8), at::ones({4})};
+    return model.loss({.ids = ids, .last = next, .early = next}, 0.5).balance.item<double>();
+  };
+  const at::Tensor one = at::full({1, 4}, 3, at::kLong), two = at::arange(8, 12).view({1, 4});
+  EXPECT_NEAR(balance(at::cat({one, two})), (balance(one) + balance(two)) / 2, 1e-6);
+  EXPECT_GT(balance(one), balance(two));  // the same token over and over visits the same two experts
 }
 
 TEST(TrainableMoe, HasOneHotUniformLossAndEvenBalanceAtFirst) {

@@ -12,23 +12,20 @@ namespace {
 
 class Device : public test::OnDevice {
  protected:
-  static Workload on_cpu(const RandomShape& shape, at::ScalarType dtype, int steps) {
-    const at::Device device = test::current_device();
-    test::current_device() = at::kCPU;
-    Workload expected = run_workload(random_model(shape, 3, dtype), steps);
-    test::current_device() = device;
-    return expected;
+  Workload workload_on_cpu(const RandomShape& shape, at::ScalarType dtype, int steps) {
+    return on_cpu([&] { return run_workload(random_model(shape, 3, dtype), steps); });
   }
   static at::Tensor random(at::IntArrayRef shape, at::ScalarType dtype = at::kBFloat16) { return at::randn(shape).to(dtype).to(test::current_device()); }
 };
 
 TEST_F(Device, GivesWhatTheCpuGivesInF32) {
-  for (const RandomShape& shape : device_shapes()) expect_near(run_workload(random_model(shape, 3), 12), on_cpu(shape, at::kFloat, 12), 1e-4, shape.family);
+  for (const RandomShape& shape : device_shapes())
+    expect_near(run_workload(random_model(shape, 3), 12), workload_on_cpu(shape, at::kFloat, 12), 1e-4, shape.family);
 }
 
 TEST_F(Device, IsNearTheCpuInBf16) {
   const RandomShape shape = device_shapes()[3];  // no router, whose nearly equal experts rounding would swap
-  expect_near(run_workload(random_model(shape, 3, at::kBFloat16), 12), on_cpu(shape, at::kBFloat16, 12), 0.15, shape.family);
+  expect_near(run_workload(random_model(shape, 3, at::kBFloat16), 12), workload_on_cpu(shape, at::kBFloat16, 12), 0.15, shape.family);
 }
 
 // The kernel of our own, where it was built, against the operators.

@@ -34,6 +34,22 @@ class OnDevice : public testing::Test {
   }
   void TearDown() override { current_device() = at::kCPU; }
 
+  // What `work` gives on the CPU by the CPU's own path.
+  auto on_cpu(const auto& work) {
+    struct Back {
+      std::optional<ForceDevicePath>& forced;
+      at::Device device = current_device();
+      bool was_forced = forced.has_value();
+      ~Back() {
+        current_device() = device;
+        if (was_forced) forced.emplace();
+      }
+    } const back{forced_};
+    forced_.reset();
+    current_device() = at::kCPU;
+    return work();
+  }
+
  private:
   std::optional<ForceDevicePath> forced_;
 };

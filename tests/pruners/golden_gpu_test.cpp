@@ -23,10 +23,7 @@ TEST_P(PruningOnDevice, ExpertsAreThoseOfTheCpu) {
   test::GoldenModel golden(GetParam());
   for (const Json& step : steps) {
     const PrunePlan there = golden.plan({step});
-    const at::Device device = test::current_device();
-    test::current_device() = at::kCPU;
-    const PrunePlan here = golden.plan({step});
-    test::current_device() = device;
+    const PrunePlan here = on_cpu([&] { return golden.plan({step}); });
     ASSERT_EQ(there.layers.size(), here.layers.size()) << step;
     for (std::size_t layer = 0; layer < here.layers.size(); ++layer) {
       EXPECT_EQ(there.layers[layer].kept, here.layers[layer].kept) << step << " layer " << layer;

@@ -43,6 +43,7 @@ class Footprint : public Measurement {
   static void add_size(const ModelSize& size, const MemoryUse& use, Figures& figures) {
     const auto bytes = [&](const char* name, std::int64_t value) { figures.add(name, static_cast<double>(value), "bytes", Better::kLower); };
     bytes("stored_bytes", size.stored_bytes);
+    if (size.streamed_bytes > 0) bytes("streamed_bytes", size.streamed_bytes);
     if (size.file_bytes > 0) bytes("file_bytes", size.file_bytes);
     bytes("weight_bytes", use.weight_bytes);
     bytes("resident_bytes", use.resident_bytes);

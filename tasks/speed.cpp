@@ -13,16 +13,15 @@ namespace {
 class Shelf {
  public:
   Shelf(MeasuredModel& model, const std::vector<VariantNumber>& variants, double memory_share) : model_(model) {
-    std::vector<double> bytes;
-    for (const VariantNumber variant : variants) bytes.push_back(static_cast<double>(model.size(variant).stored_bytes));
-    const double room = memory_share * static_cast<double>(model.available_bytes());
-    double held = 0;
-    for (std::size_t i = 0; i < variants.size(); ++i) {
-      const double largest_guest = i + 1 < variants.size() ? *std::max_element(bytes.begin() + static_cast<std::ptrdiff_t>(i) + 1, bytes.end()) : 0;
-      if (held + bytes[i] + largest_guest > room) break;
-      held += bytes[i];
-      held_[variants[i]] = nullptr;
+    std::vector<double> bytes, host_bytes;
+    for (const VariantNumber variant : variants) {
+      const ModelSize size = model.size(variant);
+      bytes.push_back(static_cast<double>(size.stored_bytes - size.streamed_bytes + size.slot_bytes));
+      host_bytes.push_back(static_cast<double>(size.streamed_bytes));
     }
+    const std::size_t held = std::min(count_held(bytes, memory_share * static_cast<double>(model.available_bytes())),
+                                      count_held(host_bytes, memory_share * static_cast<double>(model.available_host_bytes())));
+    for (std::size_t i = 0; i < held; ++i) held_[variants[i]] = nullptr;
     holds_all_ = held_.size() == variants.size();
   }
 
@@ -46,6 +45,17 @@ class Shelf {
   bool is_guest(VariantNumber variant) const { return !held_.contains(variant); }
 
  private:
+  // How many of the first there is room for beside any one of the others.
+  static std::size_t count_held(const std::vector<double>& bytes, double room) {
+    double held = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      const double largest_guest = i + 1 < bytes.size() ? *std::max_element(bytes.begin() + static_cast<std::ptrdiff_t>(i) + 1, bytes.end()) : 0;
+      if (held + bytes[i] + largest_guest > room) return i;
+      held += bytes[i];
+    }
+    return bytes.size();
+  }
+
   MeasuredModel& model_;
   std::map<VariantNumber, std::unique_ptr<TimedModel>> held_;
   std::unique_ptr<TimedModel> guest_;

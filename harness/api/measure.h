@@ -30,6 +30,8 @@ struct ModelSize {
   std::int64_t parameters = 0, active_parameters = 0;  // present; used by one token
   std::int64_t experts = 0;                            // of all layers
   std::int64_t stored_bytes = 0;                       // of the weights in the format executed: zeros in a dense matrix take their place
+  std::int64_t streamed_bytes = 0;                     // of those: they lie in the host's memory though the model runs on a device …
+  std::int64_t slot_bytes = 0;                         // … which has this much room for them instead
   std::int64_t file_bytes = 0;                         // of the checkpoint's weights as they lie on disk; 0 where there is no file
   std::int64_t kv_bytes_per_token = 0;                 // keys and values of one position in all layers
   double realised_sparsity = 0;                        // share of the dense decoder's linear weights that is gone or zero
@@ -47,7 +49,7 @@ struct MatrixKind {
 
 // Of one variant, loaded alone, that ran some tokens.
 struct MemoryUse {
-  std::int64_t weight_bytes = 0;        // of the tensors the engine holds
+  std::int64_t weight_bytes = 0;        // of the tensors the engine holds, those that are streamed from the host's memory among them
   std::int64_t resident_bytes = 0;      // by which loading raised the process's anonymous memory, or the device's allocation
   std::int64_t kv_bytes_per_token = 0;  // of the cache blocks that were filled
   std::int64_t peak_bytes = 0, peak_anonymous_bytes = 0, peak_file_bytes = 0;  // of the whole process from before loading on
@@ -62,7 +64,7 @@ struct BatchRun {
   // Counted only where it was asked for, since counting costs time. Of one decode step, in the mean.
   std::vector<double> experts_touched;  // by layer: distinct experts some row went to; 0 on dense layers
   double expert_rows = 0;               // over all layers: rows that experts computed
-  double weight_bytes = 0;              // of everything the step reads: touched experts, attention, norms, routers, head, embedding rows
+  double weight_bytes = 0;  // of everything the step reads: touched experts (all, where they are streamed), attention, norms, routers, head, embedding rows
 };
 
 // A variant in memory, to be timed.
@@ -106,7 +108,8 @@ class MeasuredModel {
   virtual std::vector<MatrixKind> weights(VariantNumber variant, const OnStep& on_step) = 0;  // in one pass over them
   virtual MemoryUse use(VariantNumber variant, const TokenSequences& prompts, int new_tokens) = 0;
   virtual std::unique_ptr<TimedModel> open(VariantNumber variant) = 0;
-  virtual std::int64_t available_bytes() const = 0;  // of memory for weights that open() holds
+  virtual std::int64_t available_bytes() const = 0;                // of memory for weights that open() holds
+  virtual std::int64_t available_host_bytes() const { return 0; }  // … for those that are streamed
 
   virtual std::int64_t vocabulary() const = 0;
   virtual std::int64_t max_positions() const = 0;  // 0: not known

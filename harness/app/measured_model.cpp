@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -79,6 +80,7 @@ class EngineModel : public EngineMeasuredModel {
     for (const TensorSpec& tensor : of.pruned.tensors) {
       if (!shares_storage(of.pruned.config, tensor)) size.stored_bytes += stored_bytes(of.plan, tensor);
     }
+    if (parts_.load.experts == LoadOptions::Experts::kStreamed) add_streamed_bytes(of.pruned, size);
     if (of.is_dense) size.file_bytes = parts_.file_bytes;
     const AttentionConfig& attention = of.pruned.config.attention;
     size.kv_bytes_per_token =
@@ -87,7 +89,7 @@ class EngineModel : public EngineMeasuredModel {
       size.realised_sparsity = of.plan.realised->linears;
       size.realised_expert_sparsity = of.plan.realised->experts;
     }
-    size.has_zeros_in_dense_kernels = !of.plan.masks.empty() && parts_.load.experts == LoadOptions::Experts::kDense;
+    size.has_zeros_in_dense_kernels = !of.plan.masks.empty() && parts_.load.experts != LoadOptions::Experts::kBitmap;
     size.is_dense = of.is_dense;
     return size;
   }
@@ -131,6 +133,8 @@ class EngineModel : public EngineMeasuredModel {
   std::int64_t available_bytes() const override {
     return parts_.load.device.is_cpu() ? static_cast<std::int64_t>(machine_memory().available_bytes) : device_memory(parts_.load.device).free_bytes;
   }
+
+  std::int64_t available_host_bytes() const override { return static_cast<std::int64_t>(machine_memory().available_bytes); }
 
   std::int64_t vocabulary() const override { return parts_.config.vocabulary; }
   std::int64_t max_positions() const override { return parts_.config.max_positions; }
@@ -256,6 +260,18 @@ class EngineModel : public EngineMeasuredModel {
     const std::int64_t kept = mask == plan.masks.end() ? elements(tensor) : mask->kept;
     constexpr std::int64_t kBytesOfRowStart = 8;
     return kept * bytes_per_element(tensor.role) + elements(tensor) / 8 + tensor.shape[0] * kBytesOfRowStart;
+  }
+
+  // Experts lie in the host's memory; the device has room for those of the largest layer, twice.
+  void add_streamed_bytes(const PrunedCheckpoint& pruned, ModelSize& size) const {
+    std::map<int, std::int64_t> by_layer;
+    for (const TensorSpec& tensor : pruned.tensors) {
+      if (tensor.expert >= 0 && !shares_storage(pruned.config, tensor)) by_layer[tensor.layer] += elements(tensor) * bytes_per_element(tensor.role);
+    }
+    for (const auto& [layer, bytes] : by_layer) {
+      size.streamed_bytes += bytes;
+      size.slot_bytes = std::max(size.slot_bytes, 2 * bytes);
+    }
   }
 
   // Routers are widened when they are loaded.

@@ -136,11 +136,13 @@ void add_plan_metrics(const PrunePlan& plan, std::vector<Metric>& metrics) {
   metrics.back().higher_is_better = false;
 }
 
+LoadOptions::Experts experts_in_memory(const std::string& named) {
+  using Experts = LoadOptions::Experts;
+  return named == "bitmap" ? Experts::kBitmap : named == "streamed" ? Experts::kStreamed : Experts::kDense;
+}
+
 LoadOptions load_options(const ModelSpec& spec, at::Device device) {
-  return {.dtype = scalar_type(spec.dtype),
-          .device = device,
-          .experts = spec.has_bitmap_experts ? LoadOptions::Experts::kBitmap : LoadOptions::Experts::kDense,
-          .kept_experts = {}};
+  return {.dtype = scalar_type(spec.dtype), .device = device, .experts = experts_in_memory(spec.experts), .kept_experts = {}};
 }
 
 class Opener : public ModelOpener {

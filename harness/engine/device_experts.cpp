@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "harness/core/error.h"
 #include "harness/engine/bitmap.h"
+#include "harness/engine/expert_stream.h"
 
 namespace winnow {
 namespace {
@@ -13,6 +15,12 @@ constexpr std::int64_t kBytesOfAlignment = 16;                    // of every st
 constexpr std::int64_t kValuesToCombine = std::int64_t{1} << 26;  // f32 at a time
 
 bool is_packed(const ExpertStack& stack) { return stack.packed_down != nullptr; }
+
+ExpertStream::Matrices matrices_on_device(const ExpertStack& stack) {
+  return stack.stream ? stack.stream->take(stack.in_stream) : ExpertStream::Matrices{stack.gate_up, stack.down};
+}
+
+at::Tensor expand_if_packed(const at::Tensor& dense, const std::shared_ptr<const BitmapMatrices>& packed) { return packed ? expand(*packed) : dense; }
 
 std::int64_t stored_experts(const ExpertStack& stack) { return is_packed(stack) ? stack.packed_down->stored : stack.down.size(0); }
 
@@ -68,12 +76,20 @@ at::Tensor combine(const at::Tensor& output, const at::Tensor& order, const at::
 
 }  // namespace
 
+bool fits_grouped_products(std::int64_t hidden, std::int64_t width, std::int64_t bytes_per_value) {
+  return hidden * bytes_per_value % kBytesOfAlignment == 0 && width * bytes_per_value % kBytesOfAlignment == 0;
+}
+
 bool can_run_stacked(const MoeWeights& moe, const at::Tensor& input, const Observer& observer) {
-  if (!moe.stack || moe.experts.size() != moe.original_index.size()) return false;
-  if (is_packed(*moe.stack)) return true;
-  if (observer.expert && moe.stack->place.defined()) return false;  // experts that run with one matrix are observed one by one
-  const std::int64_t size = static_cast<std::int64_t>(input.element_size());
-  return moe.stack->down.size(1) * size % kBytesOfAlignment == 0 && moe.stack->down.size(2) * size % kBytesOfAlignment == 0;
+  if (!moe.stack) return false;
+  const bool is_whole = moe.experts.size() == moe.original_index.size();
+  const bool is_observed_apart = observer.expert && moe.stack->place.defined();  // experts that run with one matrix are observed one by one
+  if (is_packed(*moe.stack) || moe.stack->stream) {
+    WINNOW_CHECK(is_whole && !is_observed_apart);
+    return true;
+  }
+  if (!is_whole || is_observed_apart) return false;
+  return fits_grouped_products(moe.stack->down.size(1), moe.stack->down.size(2), static_cast<std::int64_t>(input.element_size()));
 }
 
 at::Tensor run_experts_stacked(const MoeWeights& moe, int layer, const at::Tensor& input, const Routing& routing, const at::Tensor& shared,
@@ -82,9 +98,10 @@ at::Tensor run_experts_stacked(const MoeWeights& moe, int layer, const at::Tenso
   const std::int64_t width = is_packed(stack) ? stack.packed_down->columns : stack.down.size(2);
   const SortedRows rows = sort_rows(moe, routing);
   const at::Tensor gathered = input.index_select(0, rows.source);
-  const at::Tensor both = at::_grouped_mm(gathered, (is_packed(stack) ? expand(*stack.packed_gate_up) : stack.gate_up).transpose(1, 2), rows.ends);
+  const ExpertStream::Matrices matrices = matrices_on_device(stack);
+  const at::Tensor both = at::_grouped_mm(gathered, expand_if_packed(matrices.gate_up, stack.packed_gate_up).transpose(1, 2), rows.ends);
   const at::Tensor activation = at::silu(both.narrow(1, 0, width)) * both.narrow(1, width, width);
-  at::Tensor output = at::_grouped_mm(activation, (is_packed(stack) ? expand(*stack.packed_down) : stack.down).transpose(1, 2), rows.ends);
+  at::Tensor output = at::_grouped_mm(activation, expand_if_packed(matrices.down, stack.packed_down).transpose(1, 2), rows.ends);
   // What no group covers was never written.
   if (rows.is_skipped.defined()) output.masked_fill_(rows.is_skipped.unsqueeze(1), 0);
   if (observer.expert) observe_experts(rows, layer, gathered, activation, output, observer);

@@ -6,7 +6,10 @@
 
 namespace winnow {
 
-// Whether run_experts_stacked can: the experts lie in one stack, in sizes that grouped products take.
+// Whether grouped products take experts of this size: rows of gate, up and down must be multiples of 16 bytes.
+bool fits_grouped_products(std::int64_t hidden, std::int64_t width, std::int64_t bytes_per_value);
+
+// Whether run_experts_stacked can: the experts lie in one stack, in sizes that grouped products take. Bitmaps and streamed experts have no other way.
 bool can_run_stacked(const MoeWeights& moe, const at::Tensor& input, const Observer& observer);
 
 // As run_experts_by_kernels of expert_kernels.h, by two grouped products over all experts: rows are sorted by expert, multiplied and put back on the

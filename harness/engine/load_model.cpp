@@ -1,11 +1,14 @@
 #include <ATen/ATen.h>
+#include <ATen/core/CachingHostAllocator.h>
 
 #include <algorithm>
 #include <numeric>
 
 #include "harness/core/error.h"
 #include "harness/engine/bitmap.h"
+#include "harness/engine/device_experts.h"
 #include "harness/engine/device_path.h"
+#include "harness/engine/expert_stream.h"
 #include "harness/engine/model.h"
 #include "harness/engine/rope.h"
 
@@ -20,9 +23,11 @@ class Loader {
     model_.device = options.device;
     model_.layers.resize(config.layers.size());
     kept_.resize(config.layers.size());
+    if (options.experts != LoadOptions::Experts::kDense && !takes_device_path(options.device))
+      throw unsupported_error("experts {}: the CPU runs them dense; load them dense, or use device cuda", is_streamed() ? "streamed" : "as bitmaps");
     for (std::size_t layer = 0; layer < config.layers.size(); ++layer) prepare_layer(layer);
-    if (options.experts == LoadOptions::Experts::kBitmap && !takes_device_path(options.device))
-      throw unsupported_error("experts as bitmaps: the CPU runs them dense; load them dense, or use device cuda");
+    // What earlier models left there, in blocks of sizes that this one may have no use for.
+    if (is_streamed() && !options.device.is_cpu()) at::getHostAllocator(options.device.type())->empty_cache();
   }
 
   void load(const TensorSpec& spec) {
@@ -33,11 +38,15 @@ class Loader {
     source_.release(spec);
   }
 
-  LayerWeights finish_layer(int layer) { return std::move(model_.layers[layer]); }
+  LayerWeights finish_layer(int layer) {
+    stream_experts();
+    return std::move(model_.layers[layer]);
+  }
 
   Model finish() {
     if (model_.config.tied_embeddings) model_.output_head.weight = model_.embedding;
     WINNOW_CHECK(model_.final_norm.defined() && model_.output_head.weight.defined());
+    stream_experts();
     return finish_embedding();
   }
 
@@ -54,12 +63,17 @@ class Loader {
   }
 
  private:
+  bool is_streamed() const { return options_.experts == LoadOptions::Experts::kStreamed; }
+
   void prepare_layer(std::size_t layer) {
     LayerConfig& config = model_.config.layers[layer];
     if (config.mlp != LayerConfig::Mlp::kMoe) {
       model_.layers[layer].dense.emplace();
       return;
     }
+    if (is_streamed() && !fits_grouped_products(model_.config.hidden, config.expert_width, static_cast<std::int64_t>(c10::elementSize(options_.dtype))))
+      throw unsupported_error("experts streamed: layer {}'s matrices are {} x {}, and rows of both sizes must be multiples of 16 bytes; load the experts dense",
+                              layer, config.expert_width, model_.config.hidden);
     std::vector<int>& kept = kept_[layer];
     if (layer < options_.kept_experts.size()) kept = options_.kept_experts[layer];
     if (kept.empty()) {
@@ -130,11 +144,30 @@ class Loader {
     std::optional<ExpertStack>& stack = model_.layers[spec.layer].moe->stack;
     if (stack) return *stack;
     const StackLayout& layout = stack_layout(spec);
-    const at::TensorOptions options = at::TensorOptions(options_.device).dtype(options_.dtype);
+    const at::TensorOptions on_device = at::TensorOptions(options_.device).dtype(options_.dtype);
+    const at::TensorOptions options = is_streamed() ? on_device.device(at::kCPU).pinned_memory(!options_.device.is_cpu()) : on_device;
     stack = ExpertStack{.gate_up = at::empty({layout.stored, 2 * layout.width, layout.hidden}, options),
                         .down = at::empty({layout.stored, layout.hidden, layout.width}, options),
                         .place = layout.shared_places(options_.device)};
     return *stack;
+  }
+
+  // Once all stacks are filled.
+  void stream_experts() {
+    if (!is_streamed()) return;
+    std::vector<ExpertStack*> stacks;
+    std::vector<ExpertStream::Matrices> matrices;
+    for (LayerWeights& layer : model_.layers) {
+      if (!layer.moe || !layer.moe->stack) continue;
+      stacks.push_back(&*layer.moe->stack);
+      matrices.push_back({stacks.back()->gate_up, stacks.back()->down});
+    }
+    if (stacks.empty()) return;
+    const auto stream = std::make_shared<ExpertStream>(options_.device, std::move(matrices));
+    for (std::size_t index = 0; index < stacks.size(); ++index) {
+      stacks[index]->stream = stream;
+      stacks[index]->in_stream = index;
+    }
   }
 
   // Packs one matrix; a layer's bitmaps are whole when the last of its matrices has come.

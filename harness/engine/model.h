@@ -10,6 +10,8 @@
 
 namespace winnow {
 
+class ExpertStream;
+
 // A matrix as the engine multiplies with it: out = x · weightᵀ + bias.
 struct Linear {
   at::Tensor weight;  // [out, in], row-major
@@ -39,11 +41,14 @@ struct BitmapMatrices {
 };
 
 // All experts of a layer in two tensors, for one product over all of them. The experts' own matrices are views of these, or empty where they are bitmaps.
+// Where they are streamed all of these lie in host memory, page-locked, and only what the stream gives is multiplied with.
 struct ExpertStack {
   at::Tensor gate_up;  // [stored, 2 · width, hidden]: gate, then up
   at::Tensor down;     // [stored, hidden, width]
   at::Tensor place;    // int64 [experts present]: which of the stored each runs with; undefined: its own, in order
   std::shared_ptr<const BitmapMatrices> packed_gate_up, packed_down;  // instead of the first two
+  std::shared_ptr<ExpertStream> stream;                               // of all layers of the model; null: not streamed
+  std::size_t in_stream = 0;                                          // which of its layers
 };
 
 struct MoeWeights {
@@ -63,7 +68,8 @@ struct LayerWeights {
   std::optional<MoeWeights> moe;
 };
 
-// The model as it runs: config of what is present (config.layers[l].experts counts those that stay) and the weights, resident on one device.
+// The model as it runs: config of what is present (config.layers[l].experts counts those that stay) and the weights, resident on one device; experts that
+// are streamed to it lie in the host's memory.
 struct Model {
   ModelConfig config;
   at::ScalarType dtype;
@@ -78,8 +84,9 @@ struct Model {
 struct LoadOptions {
   at::ScalarType dtype;
   at::Device device = at::kCPU;
-  // How experts lie in memory: kBitmap saves what zeros take and expands one layer just before its products. Not on the CPU.
-  enum class Experts { kDense, kBitmap } experts = Experts::kDense;
+  // How experts lie in memory: kBitmap saves what zeros take and expands one layer just before its products; kStreamed leaves them in the host's memory
+  // and copies one layer after another to the device, for models that it has no room for. Neither on the CPU.
+  enum class Experts { kDense, kBitmap, kStreamed } experts = Experts::kDense;
   // Experts to load, by layer and ascending; empty, as a whole or for a layer: all. What is dropped is never read.
   std::vector<std::vector<int>> kept_experts;
 };

@@ -40,6 +40,16 @@ class ByteSum {
   void add_bitmaps(const MoeWeights& moe) {
     if (moe.stack && moe.stack->packed_down) bytes_ += moe.stack->packed_gate_up->nbytes() + moe.stack->packed_down->nbytes();
   }
+  // What a step reads of a layer's experts: those touched, or the whole layer where it is expanded or copied to the device.
+  void add_read(const MoeWeights& moe, const std::set<std::int64_t>& touched) {
+    if (moe.stack && moe.stack->stream) {
+      add(moe.stack->gate_up);
+      add(moe.stack->down);
+      return;
+    }
+    for (const std::int64_t expert : touched) add(*moe.experts[expert]);
+    add_bitmaps(moe);
+  }
   std::int64_t bytes() const { return bytes_; }
 
  private:
@@ -86,8 +96,7 @@ class RoutingCounter {
     }
     touched_[layer] += static_cast<double>(touched.size());
     ByteSum read;
-    for (const std::int64_t expert : touched) read.add(*model_.layers[layer].moe->experts[expert]);
-    read.add_bitmaps(*model_.layers[layer].moe);  // expanded as a whole
+    read.add_read(*model_.layers[layer].moe, touched);
     weight_bytes_ += static_cast<double>(read.bytes());
   }
 

@@ -6,7 +6,7 @@
 
 namespace winnow {
 
-// Bytes of the weights that a model holds; tensors that several names share count once.
+// Bytes of the weights that a model holds, those in host memory among them; tensors that several names share count once.
 std::int64_t weight_bytes(const Model& model);
 
 struct TimedBatchOptions {
@@ -22,7 +22,7 @@ struct TimedBatch {
   // Means over the steps, where counted.
   std::vector<double> experts_touched;  // by layer: distinct experts that computed a row
   double expert_rows = 0;               // rows that experts computed, over all layers
-  double weight_bytes = 0;              // read: what every step reads, touched experts, and one embedding row a sequence
+  double weight_bytes = 0;              // read: what every step reads, touched experts (all that are streamed), one embedding row a sequence
 };
 
 // Prompts side by side, then greedy steps of all of them. `prompts` are not empty and neither is one of them.

@@ -50,7 +50,7 @@ Json model_identity(const ModelSpec& spec, const std::string& device, const Mode
                {"dtype", spec.dtype},
                {"device", device_kind(device)},
                {"engine", identity.engine_version}};
-  if (spec.has_bitmap_experts) json["experts"] = "bitmap";
+  if (spec.experts != "dense") json["experts"] = spec.experts;
   return json;
 }
 

@@ -35,8 +35,9 @@ std::span<const Setting> model_settings() {
       {.name = "dtype", .types = {SettingType::kString}, .summary = "to run in; default bf16", .choices = {"f32", "bf16"}},
       {.name = "experts",
        .types = {SettingType::kString},
-       .summary = "how they lie in a GPU's memory: dense (default), or bitmap: zeros take one bit, and a layer is expanded just before its products",
-       .choices = {"dense", "bitmap"}},
+       .summary = "how they lie in memory with a GPU: dense (default); bitmap: zeros take one bit, and a layer is expanded just before its products; "
+                  "streamed: in the host's, each layer copied while the one before it computes, for models larger than the GPU's memory",
+       .choices = {"dense", "bitmap", "streamed"}},
       {.name = "endpoint", .types = {SettingType::kString}, .summary = "OpenAI-style endpoint of a served model, http://HOST:PORT/v1"},
       {.name = "model", .types = {SettingType::kString}, .summary = "what its server calls it"},
       {.name = "tokenizer", .types = {SettingType::kString}, .summary = "folder with the served model's tokenizer.model, or hub name"},

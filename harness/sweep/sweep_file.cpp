@@ -148,8 +148,8 @@ class SweepReader {
     } else {
       model.dtype = settings.find<std::string>("dtype").value_or(model.dtype);
       model.seed = settings.find<std::uint64_t>("seed").value_or(0);
-      model.has_bitmap_experts = settings.find<std::string>("experts") == "bitmap";
-      if (model.has_bitmap_experts && sweep_.device == "cpu")
+      model.experts = settings.find<std::string>("experts").value_or(model.experts);
+      if (model.experts != "dense" && sweep_.device == "cpu")
         throw fault(path + ".experts", "the CPU runs experts dense; set \"device\": \"cuda\", or leave \"experts\" out");
       const std::string given = settings.get<std::string>(settings.has("path") ? "path" : "config");
       if (!is_random)

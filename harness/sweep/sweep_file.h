@@ -26,12 +26,12 @@ struct ServedSpec {
 // A model of the sweep: exactly one of path, recorded, config (random weights), served is set.
 struct ModelSpec {
   std::string name;
-  std::string path;                 // folder or hub name "org/name[@revision]"
-  std::string recorded;             // JSONL of recorded outputs
-  std::string config;               // config.json of a model with "weights": "random"
-  std::uint64_t seed = 0;           // of random weights
-  std::string dtype = "bf16";       // to run in: "f32" | "bf16"
-  bool has_bitmap_experts = false;  // experts lie in memory as bitmap and values; not on the CPU
+  std::string path;               // folder or hub name "org/name[@revision]"
+  std::string recorded;           // JSONL of recorded outputs
+  std::string config;             // config.json of a model with "weights": "random"
+  std::uint64_t seed = 0;         // of random weights
+  std::string dtype = "bf16";     // to run in: "f32" | "bf16"
+  std::string experts = "dense";  // how they lie in memory: "dense" | "bitmap" | "streamed"; the CPU has the first only
   GridValues grid = {};
   std::optional<ServedSpec> served = {};
 

@@ -13,6 +13,7 @@
 #include "harness/engine/device_clock.h"
 #include "harness/engine/device_experts.h"
 #include "harness/engine/device_path.h"
+#include "harness/engine/expert_stream.h"
 #include "harness/engine/experts.h"
 #include "harness/engine/forward.h"
 #include "harness/engine/ragged_attention.h"
@@ -131,6 +132,38 @@ void moe_layer(benchmark::State& state, const std::string& name, const std::stri
   set_rate(state, "tokens_per_second", static_cast<double>(tokens));
 }
 
+at::Tensor in_host_memory(const at::Tensor& tensor) { return device().is_cpu() ? tensor.clone() : tensor.cpu().pin_memory(); }
+
+// Three layers one after another, the least of which every one is copied anew: as fast as the copies (HostToDevice) or the products are.
+void streamed_layers(benchmark::State& state, const std::string& name) {
+  constexpr int kLayers = 3;
+  const LayerShape shape = layer_shapes().at(name);
+  const std::int64_t tokens = is_small() ? 64 : state.range(0);
+  std::vector<MoeWeights> layers;
+  std::vector<ExpertStream::Matrices> matrices;
+  for (int layer = 0; layer < kLayers; ++layer) {
+    layers.push_back(random_layer(shape));
+    ExpertStack& stack = *layers.back().stack;
+    stack.gate_up = in_host_memory(stack.gate_up);
+    stack.down = in_host_memory(stack.down);
+    layers.back().experts.assign(layers.back().original_index.size(), std::make_shared<GatedMlp>());
+    matrices.push_back({stack.gate_up, stack.down});
+  }
+  const auto stream = std::make_shared<ExpertStream>(device(), matrices);
+  for (int layer = 0; layer < kLayers; ++layer) {
+    layers[layer].stack->stream = stream;
+    layers[layer].stack->in_stream = layer;
+  }
+  const RouterConfig router{.experts_per_token = shape.top_k, .renormalize = true};
+  const at::Tensor input = random_values({tokens, shape.hidden});
+  time_on_device(state, [&] {
+    for (int layer = 0; layer < kLayers; ++layer) benchmark::DoNotOptimize(run_moe(router, layers[layer], layer, input, {}));
+  });
+  set_rate(state, "bytes_per_second", kLayers * static_cast<double>(stream->slot_bytes()) / 2);
+  set_rate(state, "flops", kLayers * 6.0 * static_cast<double>(tokens * shape.top_k * shape.hidden * shape.width));
+  set_rate(state, "tokens_per_second", static_cast<double>(tokens));
+}
+
 const ModelConfig& model_shape() {
   static const ModelConfig config = [] {
     Json json = read_json_file(test::fixture("shapes/olmoe_1b_7b_as_mixtral.json"));
@@ -206,6 +239,9 @@ BENCHMARK(SharedPrefix)->UseManualTime()->Unit(benchmark::kMillisecond);
 
 const int kRegistered = [] {
   for (const auto& [name, shape] : layer_shapes()) {
+    auto* streamed =
+        benchmark::RegisterBenchmark(fmt::format("StreamedLayers/{}", name).c_str(), [name](benchmark::State& state) { streamed_layers(state, name); });
+    streamed->Arg(64)->Arg(16384)->UseManualTime()->Unit(benchmark::kMillisecond);
     for (const char* part : {"layer", "router", "gather", "products"}) {
       auto* one = benchmark::RegisterBenchmark(fmt::format("MoeLayer/{}/{}", name, part).c_str(),
                                                [name, part](benchmark::State& state) { moe_layer(state, name, part); });

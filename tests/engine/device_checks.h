@@ -90,6 +90,36 @@ inline void expect_near(const Workload& found, const Workload& expected, double 
   testing::Test::RecordProperty("largest_difference", fmt::format("{:.2e} of {:.2e}", apart, tolerance));
 }
 
+// Bit by bit.
+inline void expect_equal(const Workload& found, const Workload& expected) {
+  ASSERT_EQ(found.normed.size(), expected.normed.size());
+  for (std::size_t i = 0; i < expected.normed.size(); ++i) EXPECT_TRUE(found.normed[i].equal(expected.normed[i])) << i;
+  EXPECT_EQ(found.next, expected.next);
+  ASSERT_EQ(found.scores.size(), expected.scores.size());
+  for (std::size_t i = 0; i < expected.scores.size(); ++i) EXPECT_EQ(found.scores[i].log_probability, expected.scores[i].log_probability) << i;
+}
+
+// Four layers of which the second is dense; the first has experts that share a matrix.
+inline ModelConfig uneven_config() {
+  Json json = config_of({.hidden = 32, .heads = 4, .kv_heads = 2, .layers = 4, .experts = 16, .top_k = 4, .width = 16, .family = "qwen2_moe"});
+  json["mlp_only_layers"] = {1};
+  ModelConfig config = family_of(json).make(Params{})->read(json);
+  config.layers[0].expert_storage.resize(16);
+  std::iota(config.layers[0].expert_storage.begin(), config.layers[0].expert_storage.end(), 0);
+  config.layers[0].expert_storage[5] = 2;
+  config.layers[0].expert_storage[9] = 0;
+  return config;
+}
+
+// … and all its MoE layers have different numbers of matrices: 14, 5 and 7.
+inline Model uneven_model(LoadOptions::Experts experts, at::ScalarType dtype = at::kFloat) {
+  const ModelConfig config = uneven_config();
+  WideWeights weights(3);
+  return load_model(
+      config, Registry<Family>::instance().make(config.family)->tensors(config), weights,
+      {.dtype = dtype, .device = test::current_device(), .experts = experts, .kept_experts = {{}, {}, {1, 3, 4, 8, 15}, {0, 2, 5, 6, 7, 11, 14}}});
+}
+
 inline std::vector<RandomShape> device_shapes() {
   return {
       {.hidden = 64, .heads = 8, .kv_heads = 2, .experts = 6, .top_k = 2, .width = 40},

@@ -3,6 +3,7 @@
 #include "harness/engine/bitmap.h"
 #include "harness/engine/device_experts.h"
 #include "harness/engine/device_kernels.h"
+#include "harness/engine/expert_stream.h"
 #include "harness/engine/ragged_attention.h"
 #include "harness/engine/routing.h"
 #include "tests/engine/device_checks.h"
@@ -66,6 +67,37 @@ TEST_F(Device, FusedAttentionIsTheOperators) {
       }
     }
   }
+}
+
+TEST_F(Device, StreamedExpertsGiveTheNumbersOfDenseOnes) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    expect_equal(run_workload(uneven_model(LoadOptions::Experts::kStreamed, dtype), 12), run_workload(uneven_model(LoadOptions::Experts::kDense, dtype), 12));
+  }
+}
+
+// Products that are still at work when the next copies begin: a copy that did not wait for them, or they for it, would show in the sums.
+TEST_F(Device, StreamedLayersAreWholeWhileTheyAreRead) {
+  const at::Device device = test::current_device();
+  const std::int64_t size = device.is_cpu() ? 32 : 1024;
+  std::vector<ExpertStream::Matrices> layers;
+  for (int i = 0; i < 4; ++i) {
+    layers.push_back({at::full({2, size, size}, i + 1.0, at::kFloat), at::full({1, size, size}, 2.0 * (i + 1), at::kFloat)});
+    if (device.is_cpu()) continue;
+    for (at::Tensor* matrices : {&layers.back().gate_up, &layers.back().down}) *matrices = matrices->pin_memory();
+  }
+  const at::Tensor ones = at::ones({size, size}, device);
+  ExpertStream stream(device, layers);
+  std::vector<at::Tensor> sums;
+  std::vector<double> expected;
+  for (int i = 0; i < 60; ++i) {
+    const std::size_t layer = i < 40 ? i % 4 : (i * i + i / 3) % 4;
+    const ExpertStream::Matrices taken = stream.take(layer);
+    at::Tensor sum = at::zeros({size, size}, ones.options());
+    for (int times = 0; times < 4; ++times) sum += ones.mm(taken.gate_up[0]) + ones.mm(taken.gate_up[1]) + ones.mm(taken.down[0]);
+    sums.push_back(sum);
+    expected.push_back(4.0 * 4.0 * size * static_cast<double>(layer + 1));
+  }
+  for (std::size_t i = 0; i < sums.size(); ++i) EXPECT_TRUE((sums[i] == expected[i]).all().item<bool>()) << i;
 }
 
 // One grouped product against expert after expert; some experts get no row, and pairs that are skipped belong to none.

@@ -23,7 +23,7 @@ class FakeMeasuredModel : public MeasuredModel {
 
   FakeMeasuredModel();  // a dense model, and no variants
   std::map<VariantNumber, Variant> variants;
-  std::int64_t available = 1000, positions = 4096;
+  std::int64_t available = 1000, available_host = 0, positions = 4096;
   bool has_tokenizer = true;
   std::vector<VariantNumber> opened, ran;  // in order
   std::vector<std::size_t> batch_sizes;    // of what ran
@@ -34,6 +34,7 @@ class FakeMeasuredModel : public MeasuredModel {
   MemoryUse use(VariantNumber variant, const TokenSequences&, int) override { return variants.at(variant).use; }
   std::unique_ptr<TimedModel> open(VariantNumber variant) override;
   std::int64_t available_bytes() const override { return available; }
+  std::int64_t available_host_bytes() const override { return available_host; }
   std::int64_t vocabulary() const override { return 256; }
   std::int64_t max_positions() const override { return positions; }
   std::optional<std::int32_t> bos_id() const override { return 1; }

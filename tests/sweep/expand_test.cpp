@@ -61,13 +61,16 @@ TEST(Expand, TheKeyHoldsWhatDecidesResults) {
   keys.insert(key_of(letters_sweep(R"([{"task": "letters", "limit": 9}])", kModels, kHalf)));
   keys.insert(key_of(letters_sweep(kTasks, R"([{"name": "one", "path": "one", "dtype": "f32"}])", kHalf)));
   keys.insert(key_of("{\"device\": \"cuda\", " + letters_sweep(kTasks, kModels, kHalf).substr(1)));
+  for (const char* experts : {"bitmap", "streamed"})
+    keys.insert(key_of("{\"device\": \"cuda\", " +
+                       letters_sweep(kTasks, fmt::format(R"([{{"name": "one", "path": "one", "experts": "{}"}}])", experts), kHalf).substr(1)));
   test::FakeOpener other_weights;
   other_weights.content = "others";
   keys.insert(key_of(letters_sweep(kTasks, kModels, kHalf), other_weights));
   test::FakeDatasets other_data;
   other_data.sha256 = "d2";
   keys.insert(key_of(letters_sweep(kTasks, kModels, kHalf), {}, other_data));
-  EXPECT_EQ(keys.size(), 8u);
+  EXPECT_EQ(keys.size(), 10u);
 }
 
 TEST(Expand, RefusesTwoModelsThatAreOne) {

@@ -19,7 +19,7 @@ TEST(SweepFile, ReadsEverythingADocumentedFileHolds) {
     // a comment
     "$schema": "x", "name": "first-look",
     "models":   [{"name": "tiny", "path": "models/tiny/.", "dtype": "f32"}, {"name": "hub", "path": "org/name@main", "experts": "bitmap"}, {"name": "theirs", "recorded": "answers.jsonl"},
-                 {"name": "shape", "config": "/c/config.json", "weights": "random", "seed": 3}, {"name": "folder", "path": "c", "weights": "random"}],
+                 {"name": "shape", "config": "/c/config.json", "weights": "random", "seed": 3}, {"name": "folder", "path": "c", "weights": "random", "experts": "streamed"}],
     "variants": [{"label": "dense", "steps": []}, {"label": "half", "steps": [{"pruner": "halve", "seed": 5}]}],
     "tasks":    [{"task": "letters"}, {"task": "letters", "limit": 3}], /* and */
     "device": "cuda:1", "threads": 2, "token_budget": 4096})");
@@ -31,8 +31,9 @@ TEST(SweepFile, ReadsEverythingADocumentedFileHolds) {
   EXPECT_EQ(sweep.models[2].recorded, "/sweeps/answers.jsonl");
   EXPECT_EQ(sweep.models[3].config, "/c/config.json");
   EXPECT_EQ(sweep.models[3].seed, 3u);
-  EXPECT_TRUE(sweep.models[1].has_bitmap_experts);
-  EXPECT_FALSE(sweep.models[0].has_bitmap_experts);
+  EXPECT_EQ(sweep.models[0].experts, "dense");
+  EXPECT_EQ(sweep.models[1].experts, "bitmap");
+  EXPECT_EQ(sweep.models[4].experts, "streamed");
   EXPECT_EQ(sweep.models[4].config, "/sweeps/c/config.json");
   EXPECT_EQ(sweep.models[4].path, "");
   EXPECT_EQ(sweep.variants[1].steps[0].version, 2);
@@ -132,6 +133,7 @@ std::vector<BadSweep> bad_sweeps() {
       {models(R"([{"name": "m", "recorded": "r", "weights": "random"}])"), "recorded outputs have no weights"},
       {models(R"([{"name": "m", "recorded": "r", "dtype": "f32"}])"), "recorded outputs have no dtype"},
       {models(R"([{"name": "m", "path": "m", "experts": "bitmap"}])"), "models[0].experts: the CPU runs experts dense; set \"device\": \"cuda\""},
+      {models(R"([{"name": "m", "path": "m", "experts": "streamed"}])"), "models[0].experts: the CPU runs experts dense; set \"device\": \"cuda\""},
       {models(R"([{"name": "m", "path": "m", "experts": "sparse"}])"), "models[0].experts"},
       {models(R"([{"name": "m", "recorded": "r", "experts": "dense"}])"), "models[0].experts: only a model that runs here has experts in memory"},
       {models(R"([{"name": "m", "path": "m"}, {"name": "m", "path": "n"}])"), "2:50: models[1].name: 'm' is already the name of models[0]"},

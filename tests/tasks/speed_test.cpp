@@ -95,6 +95,23 @@ TEST(Speed, ReadsVariantsAnewThatDoNotFit) {
   EXPECT_THAT(speed(tight, {{"batch_sizes", {1}}}).measured.at(0).note, HasSubstr("0 of 2 held in memory"));
 }
 
+TEST(Speed, HoldsStreamedVariantsWhereHostAndDeviceHaveRoom) {
+  const auto note = [](std::int64_t host, std::int64_t device) {
+    FakeMeasuredModel model = two_variants();
+    for (auto& [variant, of] : model.variants) {
+      of.size.stored_bytes = 1000;
+      of.size.streamed_bytes = 900;
+      of.size.slot_bytes = 60;
+    }
+    model.available_host = host;
+    model.available = device;
+    return speed(model, {{"batch_sizes", {1}}, {"memory_share", 0.5}}).measured.at(0).note;
+  };
+  EXPECT_THAT(note(3600, 640), HasSubstr("all held in memory"));
+  EXPECT_THAT(note(3599, 640), HasSubstr("0 of 2 held in memory"));
+  EXPECT_THAT(note(3600, 639), HasSubstr("0 of 2 held in memory"));
+}
+
 TEST(Speed, MarksAContendedRun) {
   const MachineState start{.seconds = 100, .load_average = 0.2, .clock_mhz = 2000, .busy_cpu_seconds = 50, .stolen_cpu_seconds = 1, .own_cpu_seconds = 10};
   MachineState quiet = start;

@@ -33,8 +33,12 @@ struct DeviceBatch;
 struct PackedBatch {
   std::vector<std::int32_t> tokens;
   std::vector<Segment> segments;  // in row order, covering all tokens
+  // int64 [rows], on the model's device: the tokens where no host has seen them yet; `tokens` is empty then.
+  at::Tensor device_tokens = at::Tensor();
   // What embed() worked out of the segments for a device, for all layers; null on the CPU.
   mutable std::shared_ptr<DeviceBatch> on_device = nullptr;
+
+  std::int64_t rows() const { return device_tokens.defined() ? device_tokens.size(0) : static_cast<std::int64_t>(tokens.size()); }
 };
 
 }  // namespace winnow

@@ -63,7 +63,7 @@ ContextLevel make_level(const PackedBatch& batch, const std::vector<std::pair<st
     query_rows.push_back(std::ssize(rows[run]));
     key_rows.push_back(level.parts[run].length);
   }
-  if (std::ssize(order) != std::ssize(batch.tokens) || !std::ranges::is_sorted(order)) level.rows = upload(order, at::kLong, device);
+  if (std::ssize(order) != batch.rows() || !std::ranges::is_sorted(order)) level.rows = upload(order, at::kLong, device);
   level.runs = make_runs(std::move(query_rows), std::move(key_rows), device);
   return level;
 }

@@ -50,10 +50,15 @@ PackedBatch without_keeping(const PackedBatch& batch) {
   return copy;
 }
 
+std::int32_t token_of(const PackedBatch& batch, std::int64_t row) {
+  return batch.device_tokens.defined() ? batch.device_tokens[row].item().to<std::int32_t>() : batch.tokens[row];
+}
+
 }  // namespace
 
 at::Tensor embed(const Model& model, const PackedBatch& batch) {
   if (takes_device_path(model.device)) batch.on_device = lay_out(model, batch);
+  if (batch.device_tokens.defined()) return model.embedding.index_select(0, batch.device_tokens);
   const at::Tensor tokens = at::from_blob(const_cast<std::int32_t*>(batch.tokens.data()), {static_cast<std::int64_t>(batch.tokens.size())}, at::kInt);
   return model.embedding.index_select(0, tokens.to(model.device));
 }
@@ -81,12 +86,17 @@ at::Tensor final_norm(const Model& model, const at::Tensor& hidden) { return rms
 
 at::Tensor logits(const Model& model, const at::Tensor& normed) { return multiply(model.output_head, normed); }
 
-at::Tensor forward(const Model& model, const PackedBatch& batch, const std::vector<std::int64_t>& wanted_rows, const Observer& observer) {
+at::Tensor launch_forward(const Model& model, const PackedBatch& batch, const std::vector<std::int64_t>& wanted_rows, const Observer& observer) {
   const c10::InferenceMode no_gradients;
   at::Tensor hidden = embed(model, batch);
   for (int layer = 0; layer < static_cast<int>(model.layers.size()); ++layer) hidden = run_layer(model, layer, batch, hidden, observer);
   finish_batch(batch);
-  const at::Tensor normed = final_norm(model, hidden.index_select(0, at::tensor(wanted_rows, at::kLong).to(model.device)));
+  return final_norm(model, hidden.index_select(0, upload(wanted_rows, at::kLong, model.device)));
+}
+
+at::Tensor forward(const Model& model, const PackedBatch& batch, const std::vector<std::int64_t>& wanted_rows, const Observer& observer) {
+  const c10::InferenceMode no_gradients;
+  const at::Tensor normed = launch_forward(model, batch, wanted_rows, observer);
   const at::Tensor finite = normed.sum(1, /*keepdim=*/false, at::kFloat).isfinite().cpu();
   for (std::size_t index = 0; index < wanted_rows.size(); ++index) {
     if (!finite.const_data_ptr<bool>()[index]) throw_non_finite(model, batch, wanted_rows[index]);
@@ -105,7 +115,7 @@ void throw_non_finite(const Model& model, const PackedBatch& batch, std::int64_t
   }
   const float position = row_positions(batch).const_data_ptr<float>()[row];
   throw std::runtime_error(fmt::format("the logits at position {} (row {} of the batch, token {}) are not finite: the first non-finite value appears {}",
-                                       position, row, batch.tokens[row], where));
+                                       position, row, token_of(batch, row), where));
 }
 
 }  // namespace winnow

@@ -36,8 +36,18 @@ std::vector<TokenScore> score_rows(const Model& model, const at::Tensor& normed,
 // The (first) argmax of each row, in chunks. Throws as score_rows.
 std::vector<std::int32_t> greedy_tokens(const Model& model, const at::Tensor& normed);
 
+// forward() for a device that nobody waits for: what is not finite is left for the reader to find.
+at::Tensor launch_forward(const Model& model, const PackedBatch& batch, const std::vector<std::int64_t>& wanted_rows, const Observer& observer = {});
+
+// What a reader of rows that were launched has to know of each, f64 [rows, 3] on the device, by its path: 1 where the row is finite, else 0; the log-sum
+// of its logits, finite where they are; the (first) argmax. Waits for nothing.
+at::Tensor greedy_numbers(const Model& model, const at::Tensor& normed);
+
 // Runs the batch again, keeping nothing, and throws std::runtime_error naming position and first layer that is not finite in a row. For callers
 // that go layer by layer themselves and met a non-finite value.
 [[noreturn]] void throw_non_finite(const Model& model, const PackedBatch& batch, std::int64_t row);
+
+// Throws what score_rows throws.
+[[noreturn]] void throw_non_finite_logits(std::int64_t row);
 
 }  // namespace winnow

@@ -52,7 +52,7 @@ at::Tensor rope_frequencies(const RopeConfig& rope, std::int64_t head_dim) {
 }
 
 at::Tensor row_positions(const PackedBatch& batch) {
-  at::Tensor positions = at::empty({static_cast<std::int64_t>(batch.tokens.size())}, at::kFloat);
+  at::Tensor positions = at::empty({batch.rows()}, at::kFloat);
   float* out = positions.mutable_data_ptr<float>();
   for (const Segment& segment : batch.segments) {
     std::int64_t position = 0;

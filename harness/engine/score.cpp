@@ -14,8 +14,6 @@
 namespace winnow {
 namespace {
 
-[[noreturn]] void throw_row(std::int64_t row) { throw std::runtime_error(fmt::format("the logits of row {} are not finite", row)); }
-
 template <class T>
 std::vector<RowStatistics> statistics_by_kernels(const at::Tensor& some) {
   std::vector<RowStatistics> statistics(some.size(0));
@@ -47,13 +45,13 @@ void for_each_row(const Model& model, const at::Tensor& normed, const Use& use) 
     const at::Tensor some = logits(model, normed.narrow(0, first, std::min(chunk, rows - first)));
     const std::vector<RowStatistics> statistics = statistics_of(some);
     for (std::int64_t row = 0; row < some.size(0); ++row) {
-      if (!std::isfinite(statistics[row].log_sum)) throw_row(first + row);
+      if (!std::isfinite(statistics[row].log_sum)) throw_non_finite_logits(first + row);
       use(first + row, statistics[row], some, row);
     }
   }
 }
 
-// Calls add(logits f32 [n, vocabulary], first row) for chunks of rows; joins what it returns, [n, columns], and brings it to the host once.
+// Calls add(logits f32 [n, vocabulary], first row) for chunks of rows; joins what it returns, [n] by column, to [rows, columns] on the device.
 template <class Add>
 at::Tensor over_chunks_on_device(const Model& model, const at::Tensor& normed, const Add& add) {
   const c10::InferenceMode no_gradients;
@@ -64,20 +62,24 @@ at::Tensor over_chunks_on_device(const Model& model, const at::Tensor& normed, c
     const at::Tensor some = logits(model, normed.narrow(0, first, std::min(chunk, rows - first))).to(at::kFloat);
     parts.push_back(at::stack(add(some, first), 1));
   }
-  const at::Tensor all = at::cat(parts).cpu().contiguous();
-  const at::Tensor finite = all.select(1, 0).isfinite();
-  for (std::int64_t row = 0; row < rows; ++row) {
-    if (!finite.const_data_ptr<bool>()[row]) throw_row(row);
+  return at::cat(parts);
+}
+
+void check_log_sums(const at::Tensor& numbers, std::int64_t column) {
+  const at::Tensor finite = numbers.select(1, column).isfinite();
+  for (std::int64_t row = 0; row < numbers.size(0); ++row) {
+    if (!finite.const_data_ptr<bool>()[row]) throw_non_finite_logits(row);
   }
-  return all;
 }
 
 std::vector<TokenScore> score_on_device(const Model& model, const at::Tensor& normed, const std::vector<std::int32_t>& targets) {
   const at::Tensor wanted = at::tensor(targets, at::kInt).to(at::kLong).to(normed.device());
-  const at::Tensor all = over_chunks_on_device(model, normed, [&](const at::Tensor& some, std::int64_t first) {
-    const at::Tensor own = wanted.narrow(0, first, some.size(0)), log_sum = some.logsumexp(1);
-    return std::vector<at::Tensor>{log_sum, some.gather(1, own.unsqueeze(1)).squeeze(1) - log_sum, (some.argmax(1) == own).to(at::kFloat)};
-  });
+  const at::Tensor all =
+      over_chunks_on_device(model, normed, [&](const at::Tensor& some, std::int64_t first) {
+        const at::Tensor own = wanted.narrow(0, first, some.size(0)), log_sum = some.logsumexp(1);
+        return std::vector<at::Tensor>{log_sum, some.gather(1, own.unsqueeze(1)).squeeze(1) - log_sum, (some.argmax(1) == own).to(at::kFloat)};
+      }).cpu();
+  check_log_sums(all, 0);
   std::vector<TokenScore> scores;
   const float* numbers = all.const_data_ptr<float>();
   for (std::size_t row = 0; row < targets.size(); ++row) scores.push_back({static_cast<double>(numbers[3 * row + 1]), numbers[3 * row + 2] != 0});
@@ -85,15 +87,16 @@ std::vector<TokenScore> score_on_device(const Model& model, const at::Tensor& no
 }
 
 std::vector<std::int32_t> greedy_on_device(const Model& model, const at::Tensor& normed) {
-  const at::Tensor all = over_chunks_on_device(model, normed, [](const at::Tensor& some, std::int64_t) {
-    return std::vector<at::Tensor>{some.logsumexp(1).to(at::kDouble), some.argmax(1).to(at::kDouble)};
-  });
+  const at::Tensor all = greedy_numbers(model, normed).cpu();
+  check_log_sums(all, 1);
   std::vector<std::int32_t> tokens;
-  for (std::int64_t row = 0; row < all.size(0); ++row) tokens.push_back(static_cast<std::int32_t>(all.const_data_ptr<double>()[2 * row + 1]));
+  for (std::int64_t row = 0; row < all.size(0); ++row) tokens.push_back(static_cast<std::int32_t>(all.const_data_ptr<double>()[3 * row + 2]));
   return tokens;
 }
 
 }  // namespace
+
+void throw_non_finite_logits(std::int64_t row) { throw std::runtime_error(fmt::format("the logits of row {} are not finite", row)); }
 
 std::vector<TokenScore> score_rows(const Model& model, const at::Tensor& normed, const std::vector<std::int32_t>& targets) {
   WINNOW_CHECK(normed.size(0) == static_cast<std::int64_t>(targets.size()));
@@ -115,6 +118,13 @@ std::vector<std::int32_t> greedy_tokens(const Model& model, const at::Tensor& no
     tokens.push_back(static_cast<std::int32_t>(statistics.argmax));
   });
   return tokens;
+}
+
+at::Tensor greedy_numbers(const Model& model, const at::Tensor& normed) {
+  return over_chunks_on_device(model, normed, [&](const at::Tensor& some, std::int64_t first) {
+    const at::Tensor finite = normed.narrow(0, first, some.size(0)).sum(1, /*keepdim=*/false, at::kFloat).isfinite();
+    return std::vector<at::Tensor>{finite.to(at::kDouble), some.logsumexp(1).to(at::kDouble), some.argmax(1).to(at::kDouble)};
+  });
 }
 
 }  // namespace winnow

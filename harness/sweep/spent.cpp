@@ -13,6 +13,7 @@ constexpr Counter kCounters[] = {
     {"tokens_asked", &Spent::tokens_asked},
     {"tokens_forwarded", &Spent::tokens_forwarded},
     {"tokens_decoded", &Spent::tokens_decoded},
+    {"tokens_dropped", &Spent::tokens_dropped},
     {"peak_bytes", &Spent::peak_bytes},
     {"peak_anonymous_bytes", &Spent::peak_anonymous_bytes},
     {"peak_file_bytes", &Spent::peak_file_bytes},
@@ -33,6 +34,7 @@ void Spent::add_work(const WorkCounters& before, const WorkCounters& now) {
   tokens_asked += static_cast<double>(now.tokens_asked - before.tokens_asked);
   tokens_forwarded += static_cast<double>(now.tokens_forwarded - before.tokens_forwarded);
   tokens_decoded += static_cast<double>(now.tokens_decoded - before.tokens_decoded);
+  tokens_dropped += static_cast<double>(now.tokens_dropped - before.tokens_dropped);
   merged_boundaries += static_cast<double>(now.merged_boundaries - before.merged_boundaries);
   expert_evaluations += static_cast<double>(now.expert_evaluations - before.expert_evaluations);
   expert_evaluations_skipped += static_cast<double>(now.expert_evaluations_skipped - before.expert_evaluations_skipped);
@@ -76,7 +78,7 @@ std::vector<Metric> Spent::metrics() const {
   if (expert_evaluations_skipped > 0)
     add("expert_evaluations_skipped", expert_evaluations_skipped / (expert_evaluations + expert_evaluations_skipped), "share", true);
   const double prefill_seconds = seconds_of(seconds, "prefill"), decode_seconds = seconds_of(seconds, "decode");
-  if (prefill_seconds > 0) add("prefill_tokens_per_second", (tokens_forwarded - tokens_decoded) / prefill_seconds, "tokens/s", true);
+  if (prefill_seconds > 0) add("prefill_tokens_per_second", (tokens_forwarded - tokens_decoded - tokens_dropped) / prefill_seconds, "tokens/s", true);
   if (decode_seconds > 0 && tokens_decoded > 0) add("decode_tokens_per_second", tokens_decoded / decode_seconds, "tokens/s", true);
   return metrics;
 }

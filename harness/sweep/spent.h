@@ -13,7 +13,7 @@ namespace winnow {
 // What a trial has cost, over all the runs it took.
 struct Spent {
   std::map<std::string, double> seconds;  // load, plan, apply, prefill, decode, total
-  double tokens_asked = 0, tokens_forwarded = 0, tokens_decoded = 0, merged_boundaries = 0;
+  double tokens_asked = 0, tokens_forwarded = 0, tokens_decoded = 0, tokens_dropped = 0, merged_boundaries = 0;
   double expert_evaluations = 0, expert_evaluations_skipped = 0;
   double peak_bytes = 0, peak_anonymous_bytes = 0, peak_file_bytes = 0, device_peak_bytes = 0;
 

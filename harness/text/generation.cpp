@@ -3,9 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
+#include <memory>
 
-#include "harness/core/error.h"
+#include "harness/core/clock.h"
+#include "harness/engine/device_batch.h"
+#include "harness/engine/device_path.h"
 #include "harness/text/counted_forward.h"
 #include "harness/text/prefix_walk.h"
 
@@ -44,6 +48,15 @@ struct ActiveSequence {
   BlockPath context;               // of the prompt
   std::shared_ptr<LiveBlock> own;  // of what was generated
   Generated generated;
+  bool is_over = false;
+};
+using Sequences = std::vector<std::shared_ptr<ActiveSequence>>;
+
+// One token of each of some sequences on its way through the layers. It keeps what they wrote, also of those that end meanwhile.
+struct DecodeStep {
+  std::chrono::steady_clock::time_point launched;
+  Sequences sequences;  // by row
+  CountedStep tokens;
 };
 
 class Generation {
@@ -65,12 +78,15 @@ class Generation {
   void run() {
     PrefixWalk walk(tree_, sequences_, KeepBlocks::kAllNodes, live_rows_);
     while (!stopped_ && (!walk.done() || !active_.empty())) {
-      if (!walk.done() && has_room(walk, 0) && (active_.empty() || active_.size() <= run_.max_sequences * 3 / 4)) {
-        prefill(walk);
-      } else {
+      if (walk.done() || !has_room(walk, 0) || (!active_.empty() && active_.size() > run_.max_sequences * 3 / 4)) {
         decode();
+      } else if (in_flight_) {
+        settle();
+      } else {
+        prefill(walk);
       }
     }
+    settle();
   }
 
  private:
@@ -119,51 +135,87 @@ class Generation {
   void start_prompts(const PrefixWalk& walk, std::int64_t node, std::int32_t first_token) {
     for (const std::size_t sequence : sequences_ending_at_.at(node)) {
       for (const Prompt* prompt : prompts_of_sequence_[sequence]) {
-        ActiveSequence one{prompt,
-                           StopCheck(run_.tokenizer, run_.model.config.eos_ids, *prompt),
-                           walk.path_blocks(node),
-                           std::make_shared<LiveBlock>(live_rows_, prompt->max_new_tokens),
-                           {}};
+        const auto one = std::make_shared<ActiveSequence>(prompt, StopCheck(run_.tokenizer, run_.model.config.eos_ids, *prompt), walk.path_blocks(node),
+                                                          std::make_shared<LiveBlock>(live_rows_, prompt->max_new_tokens));
         run_.counters.tokens_asked += static_cast<std::int64_t>(prompt->ids.size());
-        if (!take_token(one, first_token)) active_.push_back(std::move(one));
+        take_token(*one, first_token);
+        if (!one->is_over) active_.push_back(one);
         if (stopped_) return;
       }
     }
   }
 
+  // On devices the next step is launched before this one's tokens are looked at, so that the device works while the host looks for stop strings.
   void decode() {
-    std::vector<std::int32_t> tokens;
-    {
-      const Stopwatch stopwatch(run_.counters.decode_seconds);
-      PackedBatch batch;
-      std::vector<std::int64_t> rows;
-      for (ActiveSequence& one : active_) {
-        const auto row = static_cast<std::int64_t>(batch.tokens.size());
-        Segment segment{.first_row = row, .rows = 1, .context = context_of(one.context), .kept = &one.own->kv};
-        if (one.own->kv.length > 0) segment.context.push_back({&one.own->kv, one.own->kv.length});
-        batch.tokens.push_back(one.generated.ids.back());
-        batch.segments.push_back(std::move(segment));
-        rows.push_back(row);
-      }
-      tokens = greedy_tokens(run_.model, forward_counted(run_.model, batch, rows, run_.counters));
-      run_.counters.tokens_decoded += static_cast<std::int64_t>(rows.size());
-      run_.counters.tokens_asked += static_cast<std::int64_t>(rows.size());
-    }
-    std::vector<ActiveSequence> going_on;
-    for (std::size_t i = 0; i < active_.size() && !stopped_; ++i) {
-      if (!take_token(active_[i], tokens[i])) going_on.push_back(std::move(active_[i]));
-    }
-    active_ = std::move(going_on);
+    if (!in_flight_) in_flight_ = launch_active();
+    std::unique_ptr<DecodeStep> next = takes_device_path(run_.model.device) ? launch_behind(*in_flight_) : nullptr;
+    take_tokens(*in_flight_);
+    in_flight_ = std::move(next);
   }
 
-  // Whether the sequence is finished (and reported).
-  bool take_token(ActiveSequence& one, std::int32_t token) {
+  // Until the host has seen all that was launched.
+  void settle() {
+    if (in_flight_) take_tokens(*in_flight_);
+    in_flight_.reset();
+  }
+
+  std::unique_ptr<DecodeStep> launch_active() {
+    PackedBatch batch;
+    for (const auto& one : active_) batch.tokens.push_back(one->generated.ids.back());
+    return launch(std::move(batch), active_);
+  }
+
+  // A step of those whose reply the tokens under way do not make as long as it may be; null if there are none. Those that turn out to have ended have
+  // a row too many in it.
+  std::unique_ptr<DecodeStep> launch_behind(const DecodeStep& step) {
+    Sequences sequences;
+    std::vector<std::int64_t> rows;
+    for (std::size_t row = 0; row < step.sequences.size(); ++row) {
+      const ActiveSequence& one = *step.sequences[row];
+      if (one.is_over || static_cast<int>(one.generated.ids.size()) + 1 >= one.prompt->max_new_tokens) continue;
+      sequences.push_back(step.sequences[row]);
+      rows.push_back(static_cast<std::int64_t>(row));
+    }
+    if (rows.empty()) return nullptr;
+    const at::Tensor& tokens = step.tokens.device_tokens();
+    PackedBatch batch;
+    batch.device_tokens = rows.size() == step.sequences.size() ? tokens : tokens.index_select(0, upload(rows, at::kLong, run_.model.device));
+    return launch(std::move(batch), std::move(sequences));
+  }
+
+  std::unique_ptr<DecodeStep> launch(PackedBatch batch, Sequences sequences) {
+    const auto launched = std::chrono::steady_clock::now();
+    for (const auto& one : sequences) {
+      KvBlock& own = one->own->kv;
+      Segment segment{.first_row = std::ssize(batch.segments), .rows = 1, .context = context_of(one->context), .kept = &own};
+      if (own.length > 0) segment.context.push_back({&own, own.length});
+      batch.segments.push_back(std::move(segment));
+    }
+    return std::make_unique<DecodeStep>(launched, std::move(sequences), CountedStep(run_.model, batch, run_.counters));
+  }
+
+  void take_tokens(DecodeStep& step) {
+    std::vector<std::int64_t> rows;  // of sequences that had not ended before
+    for (std::size_t row = 0; row < step.sequences.size(); ++row) {
+      if (!stopped_ && !step.sequences[row]->is_over) rows.push_back(static_cast<std::int64_t>(row));
+    }
+    const std::vector<std::int32_t> tokens = step.tokens.read(rows);
+    run_.counters.decode_seconds += seconds_since(std::max(step.launched, decoded_until_));
+    decoded_until_ = std::chrono::steady_clock::now();
+    run_.counters.tokens_decoded += std::ssize(rows);
+    run_.counters.tokens_asked += std::ssize(rows);
+    run_.counters.tokens_dropped += std::ssize(step.sequences) - std::ssize(rows);
+    for (std::size_t i = 0; i < rows.size() && !stopped_; ++i) take_token(*step.sequences[static_cast<std::size_t>(rows[i])], tokens[i]);
+    std::erase_if(active_, [](const auto& one) { return one->is_over; });
+  }
+
+  // Reports the sequence if the token ends it.
+  void take_token(ActiveSequence& one, std::int32_t token) {
     one.generated.ids.push_back(token);
-    const bool is_over = one.stop.is_over(one.generated.ids);
-    one.generated.is_cut = !is_over && static_cast<int>(one.generated.ids.size()) >= one.prompt->max_new_tokens;
-    if (!is_over && !one.generated.is_cut) return false;
-    stopped_ = run_.on_generated(one.prompt->owner, one.generated) == Continue::kNo;
-    return true;
+    const bool is_ended = one.stop.is_over(one.generated.ids);
+    one.generated.is_cut = !is_ended && static_cast<int>(one.generated.ids.size()) >= one.prompt->max_new_tokens;
+    one.is_over = is_ended || one.generated.is_cut;
+    if (one.is_over) stopped_ = run_.on_generated(one.prompt->owner, one.generated) == Continue::kNo;
   }
 
   const GenerationRun& run_;
@@ -173,7 +225,9 @@ class Generation {
   PrefixTree tree_;
   std::int64_t live_rows_ = 0;  // of keys and values; outlives the blocks that active_ holds
   std::vector<std::int32_t> first_tokens_;
-  std::vector<ActiveSequence> active_;
+  Sequences active_;
+  std::unique_ptr<DecodeStep> in_flight_;  // on devices: launched before the host saw the tokens that it runs on
+  std::chrono::steady_clock::time_point decoded_until_;
   bool stopped_ = false;
 };
 

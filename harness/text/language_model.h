@@ -24,7 +24,11 @@ struct WorkCounters {
       0;  // of all requests, were each forwarded alone (lm-eval's rows: choices of one question that share context+continuation[:-1] count once)
   std::int64_t tokens_forwarded = 0;  // rows that really went through the layers
   std::int64_t tokens_decoded = 0;    // of those, one-token decode steps
-  double prefill_seconds = 0, decode_seconds = 0;
+  // Of those forwarded, rows of sequences that had ended before: a device is given a step before the host has seen the last one's tokens. They are
+  // neither asked nor decoded, but their experts are counted.
+  std::int64_t tokens_dropped = 0;
+  double prefill_seconds = 0;
+  double decode_seconds = 0;           // while a decode step was under way, from its launch until the host had its tokens; no moment twice
   std::int64_t merged_boundaries = 0;  // score requests whose context's ids changed when the continuation was encoded with it
   std::int64_t expert_evaluations = 0, expert_evaluations_skipped = 0;
 };

@@ -1,9 +1,13 @@
 #include <ATen/ATen.h>
 
+#include <array>
+#include <optional>
+
 #include "harness/engine/bitmap.h"
 #include "harness/engine/device_experts.h"
 #include "harness/engine/device_kernels.h"
 #include "harness/engine/expert_stream.h"
+#include "harness/engine/greedy_step.h"
 #include "harness/engine/ragged_attention.h"
 #include "harness/engine/routing.h"
 #include "tests/engine/device_checks.h"
@@ -123,6 +127,90 @@ TEST_F(Device, StackedExpertsAreTheExpertsOneByOne) {
       EXPECT_TRUE(stacked.isfinite().all().item<bool>());
     }
   }
+}
+
+// Three sequences side by side, from the fifth step on without the first; more steps than the blocks' first common store has room for.
+class Steps {
+ public:
+  static constexpr int kCount = 70;
+
+  explicit Steps(const Model& model) {
+    PackedBatch prompts;
+    for (std::size_t i = 0; i < 3; ++i) append_segment(prompts, some_tokens(5 + 4 * static_cast<std::int64_t>(i), model.config.vocabulary, i), {}, &blocks_[i]);
+    forward(model, prompts, {0});
+  }
+
+  // A step without its tokens.
+  PackedBatch next() {
+    PackedBatch batch;
+    for (std::size_t i = leaves_next() ? 1 : first_; i < 3; ++i) {
+      batch.segments.push_back({.first_row = std::ssize(batch.segments), .rows = 1, .context = {{&blocks_[i], blocks_[i].length}}, .kept = &blocks_[i]});
+    }
+    first_ = 3 - batch.segments.size();
+    ++taken_;
+    return batch;
+  }
+  bool leaves_next() const { return taken_ == 4; }
+  std::vector<std::int64_t> rows() const { return first_ == 0 ? std::vector<std::int64_t>{0, 1, 2} : std::vector<std::int64_t>{0, 1}; }
+
+ private:
+  std::array<KvBlock, 3> blocks_;
+  std::size_t first_ = 0;
+  int taken_ = 0;
+};
+
+TEST_F(Device, StepsThatNobodyWaitsForGiveTheSameTokens) {
+  const Model model = random_model(device_shapes()[0], 3);
+  std::vector<std::vector<std::int32_t>> expected, found;
+  Steps waiting(model), ahead(model);
+  for (std::vector<std::int32_t> tokens = {3, 5, 7}; std::ssize(expected) < Steps::kCount; expected.push_back(tokens)) {
+    if (waiting.leaves_next()) tokens.erase(tokens.begin());
+    PackedBatch batch = waiting.next();
+    batch.tokens = tokens;
+    tokens = greedy_tokens(model, forward(model, batch, waiting.rows()));
+  }
+  PackedBatch first = ahead.next();
+  first.tokens = {3, 5, 7};
+  std::optional<GreedyStep> last(std::in_place, model, first);
+  while (std::ssize(found) < Steps::kCount) {
+    const std::vector<std::int64_t> rows = ahead.rows();
+    const at::Tensor tokens = ahead.leaves_next() ? last->device_tokens().narrow(0, 1, 2) : last->device_tokens();
+    PackedBatch batch = ahead.next();
+    batch.device_tokens = tokens;
+    GreedyStep next(model, batch);
+    found.push_back(last->read(rows));
+    last.emplace(std::move(next));
+  }
+  EXPECT_EQ(found, expected);
+}
+
+std::string failure_of_reading(GreedyStep& step, std::vector<std::int64_t> rows) {
+  try {
+    step.read(rows);
+  } catch (const std::runtime_error& failure) {
+    return failure.what();
+  }
+  return "(nothing was thrown)";
+}
+
+TEST_F(Device, AStepSaysWhatIsNotFiniteWhenThatRowIsRead) {
+  Model model = random_model(device_shapes()[0], 3);
+  const auto step_of = [&](const std::vector<std::int32_t>& tokens) {
+    PackedBatch batch;
+    batch.device_tokens = at::tensor(tokens, at::kInt).to(at::kLong).to(test::current_device());
+    for (std::int64_t row = 0; row < std::ssize(tokens); ++row) batch.segments.push_back({.first_row = row, .rows = 1});
+    return GreedyStep(model, batch);
+  };
+  const std::vector<std::int32_t> finite = step_of({8, 9}).read({0, 1});
+  model.embedding[9].fill_(NAN);
+  GreedyStep step = step_of({8, 9});
+  EXPECT_EQ(step.read({0}), std::vector<std::int32_t>{finite[0]});
+  EXPECT_EQ(failure_of_reading(step, {0, 1}),
+            "the logits at position 0 (row 1 of the batch, token 9) are not finite: the first non-finite value appears in the embedding");
+  model.output_head.weight[3].fill_(NAN);
+  GreedyStep second = step_of({8, 8});
+  EXPECT_EQ(second.read({}), std::vector<std::int32_t>{});
+  EXPECT_EQ(failure_of_reading(second, {1}), "the logits of row 1 are not finite");
 }
 
 }  // namespace

@@ -17,12 +17,16 @@ namespace winnow {
 
 // What the tests over the recorded runs of tiny_mixtral share. One thread: its matrices are too small for two.
 
-inline std::unique_ptr<LanguageModel> tiny_mixtral(const EngineOptions& options = {}) {
+inline Model tiny_model() {
   at::set_num_threads(1);
-  const auto folder = test::fixture("lm_eval/tiny_mixtral");
-  const auto checkpoint = Checkpoint::open(folder);
-  Model model = load_model(checkpoint->config(), checkpoint->tensors(), *checkpoint, {.dtype = at::kFloat});
-  return make_engine_language_model(std::move(model), Tokenizer::open(folder, checkpoint->config().vocabulary), options);
+  const auto checkpoint = Checkpoint::open(test::fixture("lm_eval/tiny_mixtral"));
+  return load_model(checkpoint->config(), checkpoint->tensors(), *checkpoint, {.dtype = at::kFloat});
+}
+
+inline std::unique_ptr<Tokenizer> tiny_tokenizer() { return Tokenizer::open(test::fixture("lm_eval/tiny_mixtral"), 32000); }
+
+inline std::unique_ptr<LanguageModel> tiny_mixtral(const EngineOptions& options = {}) {
+  return make_engine_language_model(tiny_model(), tiny_tokenizer(), options);
 }
 
 inline std::vector<Response> answers(LanguageModel& model, const std::vector<Request>& requests, const AnswerSettings& settings = {}) {

@@ -78,6 +78,7 @@ void add_demo_command(CLI::App& program, Invocation& invocation) {
   demo->require_subcommand(1);
   add_generate_command(*demo, invocation);
   add_demo_train_command(*demo, invocation);
+  add_demo_average_command(*demo, invocation);
 }
 
 }  // namespace winnow

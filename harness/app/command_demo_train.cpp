@@ -1,6 +1,7 @@
 #include <ATen/Parallel.h>
 
 #include <CLI/App.hpp>
+#include <filesystem>
 #include <memory>
 
 #include "harness/app/commands.h"
@@ -69,6 +70,27 @@ int train(const TrainOptions& options) {
 }
 
 }  // namespace
+
+void add_demo_average_command(CLI::App& demo, Invocation& invocation) {
+  struct AverageOptions {
+    std::string out;
+    std::vector<std::filesystem::path> models;
+  };
+  const auto options = std::make_shared<AverageOptions>();
+  CLI::App* command =
+      demo.add_subcommand("average",
+                          "Writes the mean of the weights of models that were trained one from the other: often better than the last of them.\n\nExamples:\n"
+                          "  winnow demo average --out build/mean run11/model run12/model run13/model\n");
+  command->add_option("--out", options->out, "folder for the model")->required()->type_name("FOLDER");
+  command->add_option("MODEL", options->models, "folders of models that demo train wrote")->required()->type_name("FOLDER");
+  command->callback([options, &invocation] {
+    invocation.action = [options] {
+      average_demo_models(MoeShape(), options->models, options->out);
+      write_text(options->out + "\n");
+      return kExitOk;
+    };
+  });
+}
 
 void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
   const auto options = std::make_shared<TrainOptions>();

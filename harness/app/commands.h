@@ -32,7 +32,8 @@ void add_show_command(CLI::App& program, Invocation& invocation);
 void add_verify_command(CLI::App& program, Invocation& invocation);
 
 void add_demo_command(CLI::App& program, Invocation& invocation);
-void add_demo_train_command(CLI::App& demo, Invocation& invocation);  // a verb of `winnow demo`
+void add_demo_train_command(CLI::App& demo, Invocation& invocation);    // a verb of `winnow demo`
+void add_demo_average_command(CLI::App& demo, Invocation& invocation);  // a verb of `winnow demo`
 
 // The text of --version: version, commit, libtorch, devices.
 std::string version_text();

@@ -53,16 +53,29 @@ void save_demo_model(TrainableMoe& model, const std::filesystem::path& tokenizer
   }
 }
 
-void Trainer::start_from(const std::filesystem::path& folder) {
+void read_demo_model(const std::filesystem::path& folder, TrainableMoe& model) {
   const std::map<std::string, at::Tensor> given = read_tensors(folder / "model.safetensors");
-  for (const TrainedTensor& tensor : model_.tensors()) {
+  for (const TrainedTensor& tensor : model.tensors()) {
     for (NamedTensor& named : unstacked(tensor)) {
       const auto found = given.find(named.name);
       if (found == given.end() || found->second.sizes() != named.tensor.sizes())
-        throw input_error("{}: {} is missing or of another shape than this trainer's; --from takes a model that it wrote", folder.string(), named.name);
+        throw input_error("{}: {} is missing or of another shape than this trainer's; give a model that `winnow demo train` wrote", folder.string(),
+                          named.name);
       named.tensor.copy_(found->second);
     }
   }
+}
+
+void average_demo_models(const MoeShape& shape, const std::vector<std::filesystem::path>& models, const std::filesystem::path& folder) {
+  WINNOW_CHECK(!models.empty());
+  TrainableMoe mean(shape, 0), one(shape, 0);
+  for (const TrainedTensor& tensor : mean.tensors()) tensor.master.zero_();
+  for (const std::filesystem::path& model : models) {
+    read_demo_model(model, one);
+    for (std::size_t i = 0; i < mean.tensors().size(); ++i) mean.tensors()[i].master += one.tensors()[i].master;
+  }
+  for (const TrainedTensor& tensor : mean.tensors()) tensor.master.div_(static_cast<double>(models.size()));
+  save_demo_model(mean, models.front(), folder);
 }
 
 }  // namespace winnow

@@ -97,7 +97,7 @@ Trainer::Trainer(const MoeShape& shape, const TrainingPlan& plan, std::filesyste
     second_moments_.push_back(at::zeros_like(tensor.master));
   }
   std::filesystem::create_directories(folder_);
-  if (!restore() && !start_folder.empty()) start_from(start_folder);
+  if (!restore() && !start_folder.empty()) read_demo_model(start_folder, model_);
   model_.refresh_working();
 }
 

@@ -56,7 +56,6 @@ class Trainer {
   void update(double rate);
   void save();
   bool restore();
-  void start_from(const std::filesystem::path& folder);
 
   TrainingPlan plan_;
   std::filesystem::path folder_, tokenizer_folder_;
@@ -68,5 +67,11 @@ class Trainer {
 
 // The weights as Hugging Face's Mixtral names them, bf16, with config.json and the tokenizer's files.
 void save_demo_model(TrainableMoe& model, const std::filesystem::path& tokenizer_folder, const std::filesystem::path& folder);
+// Into the master weights. Throws Error(kInput) naming a tensor that is missing or has another shape.
+void read_demo_model(const std::filesystem::path& folder, TrainableMoe& model);
+
+// Saves the mean of the weights of models that were trained one from the other: stochastic weight averaging, which lands between the ends of several
+// cosines (Izmailov et al., arXiv 1803.05407). The tokenizer is that of the first. Throws as read_demo_model.
+void average_demo_models(const MoeShape& shape, const std::vector<std::filesystem::path>& models, const std::filesystem::path& folder);
 
 }  // namespace winnow

@@ -245,5 +245,26 @@ TEST(Trainer, StartsFromAModelItWroteWithAFreshOptimizer) {
   EXPECT_NEAR(next, last, 0.5);
 }
 
+TEST(Trainer, AveragesTheWeightsOfModels) {
+  const test::TemporaryFolder folder, tokenizer;
+  const std::filesystem::path pieces = tokenizer_folder(tokenizer);
+  std::vector<std::map<std::string, at::Tensor>> weights;
+  for (const char* name : {"one", "two"}) {
+    TrainableMoe model(kSmall, name[0]);
+    save_demo_model(model, pieces, folder / name);
+    weights.push_back(read_tensors(folder / name / "model.safetensors"));
+  }
+  average_demo_models(kSmall, {folder / "one", folder / "two"}, folder / "mean");
+  const auto mean = read_tensors(folder / "mean/model.safetensors");
+  ASSERT_EQ(mean.size(), weights[0].size());
+  for (const auto& [name, tensor] : mean)
+    EXPECT_TRUE(at::equal(tensor, ((weights[0].at(name).to(at::kFloat) + weights[1].at(name).to(at::kFloat)) / 2).to(at::kBFloat16))) << name;
+  EXPECT_EQ(Checkpoint::open(folder / "mean")->config().layers[0].experts, 4);
+  MoeShape wider = kSmall;
+  wider.hidden *= 2;
+  EXPECT_ERROR_HAS(average_demo_models(wider, {folder / "one"}, folder / "wide"), kInput, "of another shape than this trainer's");
+  EXPECT_FALSE(std::filesystem::exists(folder / "wide"));
+}
+
 }  // namespace
 }  // namespace winnow

@@ -13,9 +13,10 @@ constexpr double kUnknownPenalty = 10;  // below the worst piece, as SentencePie
 
 }  // namespace
 
-UnigramSegmenter::UnigramSegmenter(const sentencepiece::SentencePieceProcessor& processor) : processor_(processor), unknown_id_(processor.unk_id()) {
+UnigramSegmenter::UnigramSegmenter(const sentencepiece::SentencePieceProcessor& processor) : processor_(processor) {
   double worst = std::numeric_limits<double>::max();
   for (std::int32_t id = 0; id < processor.GetPieceSize(); ++id) {
+    if (processor.IsUnknown(id)) unknown_id_ = id;  // by its type, as the library has it: unk_id() goes by its name
     if (processor.IsUnknown(id) || processor.IsControl(id) || processor.IsUnused(id) || processor.IsByte(id)) continue;
     const std::string& text = processor.IdToPiece(id);
     pieces_.emplace(text, Piece{id, processor.GetScore(id)});

@@ -158,6 +158,8 @@ TEST(SentencePieceCheck, AcceptsOddButValidModels) {
   EXPECT_EQ(ids(with_charsmap(charsmap(256)), "x"), (std::vector<std::int32_t>{1, 3, 0})) << "a rule: x becomes y, which is unknown";
   EXPECT_EQ(ids(with_charsmap(charsmap(256, 0, std::string_view("ab\0", 3))), "x"), expected) << "a rule: x becomes ab";
   EXPECT_EQ(ids(pieces() + trainer() + normalizer() + piece(std::string(64 << 10, 'a')), "ab", 8), expected) << "a piece as long as may be";
+  const std::string other_unknown = piece("<unk>", -2) + piece("what", -4, 2) + piece("\xe2\x96\x81", -1) + piece("a", -1) + trainer(1) + normalizer();
+  EXPECT_EQ(ids(other_unknown, "az", 8), (std::vector<std::int32_t>{4, 2, 3, 1})) << "the unknown piece has another name than <unk>";
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ TEST(Generate, DigestsAreThoseOfTheDataSets) {
 TEST(Generate, StaysSmall) {
   std::size_t total = 0;
   for (const auto& [path, bytes] : generated()) total += bytes.size();
-  EXPECT_LT(total, 16'000'000u);
+  EXPECT_LT(total, 20'000'000u);  // every clone carries them
 }
 
 TEST(Generate, TrainsTheCommittedTokenizer) {

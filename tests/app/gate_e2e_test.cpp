@@ -68,6 +68,7 @@ TEST_F(GateProgram, GithubGetsAnnotationsAndTheSummary) {
   const ProgramResult result = gate("gsm8k >= 0.99", {"--github"}, "both.sqlite", {.environment = {{"GITHUB_STEP_SUMMARY", path("summary")}}});
   EXPECT_THAT(result.output, HasSubstr("::error title=gsm8k >= 0.99 · tiny · pruned::fail: gsm8k is 0.7880 (95 %25 0.7616 … 0.8122), to be >= 0.9900\n"));
   EXPECT_THAT(test::read_text(path("summary")), HasSubstr("# Gate: fail"));
+  EXPECT_EQ(gate("gsm8k >= 0.99", {"--github", "--format", "json"}).exit_code, 2);
 }
 
 TEST_F(GateProgram, CompareAndShowReadTheSameStore) {

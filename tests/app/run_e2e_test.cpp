@@ -102,6 +102,13 @@ TEST(Run, KeepsWhatATrialWasRunWith) {
   EXPECT_EQ(metrics.at("expert_sparsity"), 0.25);
 }
 
+TEST(Run, RefusesAPathThatWorkersCannotBeTold) {
+  const SampleSweep sweep(R"([{"task": "gsm8k", "shots": 0, "limit": 2, "max_new_tokens": 4}])");
+  const ProgramResult run = sweep.run({}, {"--store", (sweep.folder() / "caf\xe9.sqlite").string()});
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_THAT(run.errors, HasSubstr("caf\\xe9.sqlite: the path is not UTF-8"));
+}
+
 TEST(Run, DryRunListsTheCellsAndWritesNothing) {
   const SampleSweep sweep;
   const ProgramResult dry = sweep.run({}, {"--dry-run"});

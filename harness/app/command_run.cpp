@@ -45,7 +45,8 @@ std::filesystem::path store_file(const RunOptions& options, const Sweep& sweep) 
 // Workers are told their paths as JSON.
 void refuse_bytes_that_are_no_text(const RunOptions& options, const std::filesystem::path& store) {
   for (const std::string& path : {options.sweep.file, options.sweep.data.folder(), store.string()}) {
-    if (!is_valid_utf8(path)) throw usage_error("{}: the path is not UTF-8, so it cannot be handed to the processes that run the cells; give it another name", path);
+    if (!is_valid_utf8(path))
+      throw usage_error("{}: the path is not UTF-8, so it cannot be handed to the processes that run the cells; give it another name", path);
   }
 }
 

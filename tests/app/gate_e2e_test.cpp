@@ -82,6 +82,15 @@ TEST_F(GateProgram, CompareAndShowReadTheSameStore) {
   EXPECT_EQ(run_winnow({"show", path("both.sqlite"), "gsm8k/5000"}).exit_code, 2);
 }
 
+TEST_F(GateProgram, NothingThatIsShownIsAWorkflowCommand) {
+  {
+    Store store = Store::open(folder_ / "theirs.sqlite");
+    test::add_trial(store, {.variant = "dense", .grades = {{"gsm8k", {1}}}, .prompt = "::error::\n ::set-output name=x::"});
+  }
+  const ProgramResult shown = run_winnow({"show", path("theirs.sqlite"), "gsm8k/0"});
+  EXPECT_THAT(shown.output, HasSubstr("\n\\x3a:error::\n \\x3a:set-output name=x::"));
+}
+
 // The files that people copy work as they stand.
 TEST(CiSweep, RunsAndPassesItsOwnGate) {
   const test::TemporaryFolder folder;

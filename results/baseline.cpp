@@ -34,8 +34,8 @@ std::string digest_of_all(std::span<const Outcome> outcomes, const std::vector<s
 
 // The task's part of a cell's identity; the list of data files, long for MMLU, as its digest.
 Json task_identity(const Cell& cell) {
-  Json identity = cell.identity.is_object() ? cell.identity.value("task", Json::object()) : Json::object();
-  if (!identity.is_object() || !identity.contains("data")) return identity;
+  Json identity = object_in(cell.identity, "task");
+  if (!identity.contains("data")) return identity;
   identity["data_sha256"] = sha256_hex(canonical_json(identity["data"]));
   identity.erase("data");
   return identity;
@@ -88,15 +88,13 @@ BaselineVariant& variant_of(Baseline& baseline, const Cell& cell) {
   for (BaselineVariant& variant : baseline.variants) {
     if (variant.model == cell.model && variant.variant == cell.variant) return variant;
   }
-  const auto part = [&](const char* name) { return cell.identity.is_object() ? cell.identity.value(name, Json()) : Json(); };
-  baseline.variants.push_back({cell.model, cell.variant, part("model"), part("steps"), {}});
+  baseline.variants.push_back({cell.model, cell.variant, member_in(cell.identity, "model"), member_in(cell.identity, "steps"), {}});
   return baseline.variants.back();
 }
 
 // Names of settings that differ, but for how many examples are asked.
 std::string settings_that_differ(const Json& before, const Json& now) {
-  const auto settings = [](const Json& identity) { return identity.is_object() && identity.contains("settings") ? identity["settings"] : Json::object(); };
-  const Json a = settings(before), b = settings(now);
+  const Json &a = object_in(before, "settings"), &b = object_in(now, "settings");
   std::set<std::string> names;
   for (const Json* side : {&a, &b}) {
     for (const auto& [name, value] : side->items()) names.insert(name);

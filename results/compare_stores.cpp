@@ -14,11 +14,7 @@ namespace {
 using Outcomes = std::vector<Outcome>;
 using Trials = std::vector<const StoredTrial*>;
 
-Json settings_of(const Trial& trial) {
-  const Json& identity = trial.cell.identity;
-  if (!identity.is_object() || !identity.contains("task") || !identity["task"].is_object()) return Json::object();
-  return identity["task"].value("settings", Json::object());
-}
+Json settings_of(const Trial& trial) { return object_in(object_in(trial.cell.identity, "task"), "settings"); }
 
 std::string shown(const Json& settings, const std::string& name) { return settings.contains(name) ? settings[name].dump() : "none"; }
 
@@ -138,7 +134,7 @@ class Comparer {
       return outcomes;
     };
     const std::vector<const Outcomes*> of_first = read(before), of_second = read(after);
-    const Grade grade = grade_of(metric, of_first.front()->front());
+    const Grade grade = grade_of(metric, *of_first.front());
     PairedOutcomes paired = pair_outcomes(of_first, of_second, grade, what);
     weigh_leaves(paired, before.front()->trial, metric);
     ScoreComparison score = compare_scores(paired, grade, request_.settings);

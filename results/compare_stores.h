@@ -36,6 +36,7 @@ class TrialShelf {
   std::vector<StoredTrial> trials_;
   std::set<ModelVariant> known_;
   std::vector<std::string> tasks_;
+  std::map<std::string, std::vector<std::size_t>> by_place_free_;  // of trials_: identities but for where they ran, as text
   std::map<std::tuple<std::size_t, std::int64_t, std::string>, std::weak_ptr<const std::vector<Outcome>>> read_;
 };
 

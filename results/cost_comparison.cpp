@@ -34,7 +34,7 @@ struct InTurns {
   Interval range;
 };
 std::optional<InTurns> ratio_in_turns(const CostPair& pair, const Metric& metric) {
-  const Json steps = pair.first->cell.identity.is_object() ? pair.first->cell.identity.value("steps", Json()) : Json();
+  const Json& steps = member_in(pair.first->cell.identity, "steps");
   if (steps != Json::array() || !metric.name.ends_with(kRate)) return std::nullopt;
   const std::string name = metric.name.substr(0, metric.name.size() - kRate.size()) + "_speed_ratio";
   const Metric* ratio = find_metric(*pair.second, name, part_of(metric));

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "harness/core/error.h"
+#include "harness/core/paired.h"
+#include "harness/core/proportions.h"
 #include "results/compare_stores.h"
 #include "results/cost_comparison.h"
 #include "results/gate_costs.h"
@@ -17,6 +20,8 @@ namespace {
 using Outcomes = std::vector<Outcome>;
 using Trials = std::vector<const StoredTrial*>;
 using Scale = GateRule::Scale;
+
+constexpr double kNormal = std::numeric_limits<double>::infinity();  // degrees of freedom
 
 bool is_rate(const Metric& metric) { return metric.unit == "tokens/s" || metric.unit == "seconds"; }
 
@@ -88,7 +93,8 @@ class Gate {
     }
     const Metric* headline = choose_metric(trial, quantity.metric);
     for (const Metric& metric : trial.metrics) {
-      if (metric.leaf == quantity.leaf && !quantity.leaf.empty() && (headline == nullptr || metric.name == headline->name)) return metric;
+      const bool is_asked = headline == nullptr || (metric.name == headline->name && metric.filter == headline->filter);
+      if (metric.leaf == quantity.leaf && !quantity.leaf.empty() && is_asked) return metric;
     }
     throw Missing{fmt::format("its trial of {} has no such metric", quantity.task_label)};
   }
@@ -105,7 +111,7 @@ class Gate {
     if (!has_answers || is_cost(metric)) return judge_measured(rule, quantity, trials, reference, bounds);
     const std::string what = fmt::format("{} against {} on {}", side.label, rule.reference, quantity.task_label);
     const std::vector<Outcomes> before = reference_outcomes(reference, quantity, metric, after.front(), trials.front()->trial.cell, what);
-    const Grade grade = grade_of(metric, after.front().front());
+    const Grade grade = grade_of(metric, after.front());
     PairedOutcomes paired = pair_outcomes(before, after, grade, what);
     if (quantity.leaf.empty()) weigh_leaves(paired, trials.front()->trial, metric);
     if (paired.count() == 0) throw Missing{what + ": no example in common"};
@@ -116,11 +122,13 @@ class Gate {
                                            const std::string& what) {
     std::vector<Outcomes> before;
     for (const StoredTrial* trial : reference.stored) before.push_back(outcomes_of(*trial, metric.filter, quantity.leaf));
-    if (reference.baseline == nullptr) return before;
-    const BaselineTrial* trial = baseline_trial(*reference.baseline, quantity.task_label, cell.task);
-    if (trial == nullptr) throw Missing{fmt::format("the baseline has no trial of {} under {}", quantity.task_label, reference.baseline->variant)};
-    note_weights(*reference.baseline, cell);
-    return {baseline_outcomes(*baseline_, *trial, metric, asked, cell, what)};
+    for (const BaselineVariant* variant : reference.baseline) {
+      const BaselineTrial* trial = baseline_trial(*variant, quantity.task_label, cell.task);
+      if (trial == nullptr) throw Missing{fmt::format("the baseline has no trial of {} under {}", quantity.task_label, variant->variant)};
+      note_weights(*variant, cell);
+      before.push_back(baseline_outcomes(*baseline_, *trial, metric, asked, cell, what));
+    }
+    return before;
   }
 
   const BaselineTrial* baseline_trial(const BaselineVariant& variant, const std::string& label, const std::string& task) const {
@@ -134,7 +142,7 @@ class Gate {
   }
 
   void note_weights(const BaselineVariant& variant, const Cell& cell) {
-    const Json now = cell.identity.is_object() ? cell.identity.value("model", Json()) : Json();
+    const Json& now = member_in(cell.identity, "model");
     if (now == variant.model_identity) return;
     const std::string note = fmt::format("the baseline's {} ran on another model, dtype, device or engine than {} now", variant.variant, cell.model);
     if (std::ranges::find(report_.notes, note) == report_.notes.end()) report_.notes.push_back(note);
@@ -156,27 +164,27 @@ class Gate {
     is_share = is_share && std::abs(static_cast<double>(right) / static_cast<double>(count) - metric.value) < 1e-9;
     if (is_share) return judge_share(right, count, bounds, report_.settings.level);
     if (metric.standard_error && std::isfinite(*metric.standard_error)) {
-      return judge_estimate(metric.value, *metric.standard_error, metric.count, bounds, report_.settings.level,
+      return judge_estimate(metric.value, *metric.standard_error, kNormal, metric.count, bounds, report_.settings.level,
                             "the metric with its standard error, normal interval");
     }
     return judge_number(metric.value, bounds, "the metric alone; it has no standard error");
   }
 
-  // Several calibration draws: their mean with the t interval over them.
+  // Several calibration draws: their mean, whose error is that of one run over its examples and that of the draws.
   Judged judge_draws(const Trials& trials, const Quantity& quantity, const Bounds& bounds) const {
-    std::vector<double> values;
-    std::int64_t examples = 0;
+    std::vector<double> values, variances;
+    const Metric& metric = metric_of(trials.front()->trial, quantity);
     for (const StoredTrial* trial : trials) {
-      const Metric& metric = metric_of(trial->trial, quantity);
-      values.push_back(metric.value);
-      examples = metric.count;
+      const Metric& drawn = metric_of(trial->trial, quantity);
+      values.push_back(drawn.value);
+      if (drawn.standard_error && std::isfinite(*drawn.standard_error)) variances.push_back(*drawn.standard_error * *drawn.standard_error);
     }
-    const double center = mean(values), error = mean_standard_error(values);
-    Judged judged = judge_estimate(center, error, examples, bounds, report_.settings.level, "");
-    if (error > 0) judged = judge_range(center, t_interval(center, error, static_cast<double>(values.size() - 1), report_.settings.level), bounds, "");
-    judged.examples = examples;
-    judged.how = fmt::format("mean over {} calibration draws, t interval over the draws", values.size());
-    return judged;
+    const double count = static_cast<double>(metric.count), over_draws = std::pow(mean_standard_error(values), 2);
+    const bool has_errors = variances.size() == values.size();
+    const double over_examples = has_errors ? mean(variances) + (metric.unit == "share" ? unseen_variance(count) : 0) : 0;
+    const double freedom = satterthwaite({{over_examples, count - 1}, {over_draws, static_cast<double>(values.size() - 1)}});
+    return judge_estimate(mean(values), std::sqrt(over_examples + over_draws), freedom, metric.count, bounds, report_.settings.level,
+                          fmt::format("mean over {} calibration draws, t interval over {}", values.size(), has_errors ? "examples and draws" : "the draws"));
   }
 
   // A metric that is measured with every task; bytes are joined as the leaderboard does, rates and times compared trial by trial.
@@ -192,7 +200,9 @@ class Gate {
     const Reference reference = names_.reference_of(rule, side, "", nullptr);
     std::vector<Trial> others;
     for (const StoredTrial* trial : reference.stored) others.push_back(trial->trial);
-    if (reference.baseline != nullptr) others = trials_in(*reference.baseline);
+    for (const BaselineVariant* variant : reference.baseline) {
+      for (const BaselineTrial& trial : variant->trials) others.push_back(as_trial(trial));
+    }
     const std::optional<Metric> before = joined_cost(others, quantity.metric->name);
     if (!before || before->value == 0) throw Missing{fmt::format("no trial of {} has '{}'", rule.reference, quantity.metric->name)};
     if (rule.scale == Scale::kDifference) return judge_number(joined->value - before->value, bounds, "difference of what the leaderboard shows");
@@ -212,8 +222,8 @@ class Gate {
   Judged judge_measured(const GateRule& rule, const Quantity& quantity, const Trials& trials, const Reference& reference, const Bounds& bounds) {
     std::vector<Trial> others;
     for (const StoredTrial* trial : reference.stored) others.push_back(trial->trial);
-    if (reference.baseline != nullptr) {
-      if (const BaselineTrial* trial = baseline_trial(*reference.baseline, quantity.task_label, trials.front()->trial.cell.task)) others = {as_trial(*trial)};
+    for (const BaselineVariant* variant : reference.baseline) {
+      if (const BaselineTrial* trial = baseline_trial(*variant, quantity.task_label, trials.front()->trial.cell.task)) others.push_back(as_trial(*trial));
     }
     if (others.empty()) throw Missing{"the reference was not measured"};
     const Metric& metric = metric_of(trials.front()->trial, quantity);
@@ -234,12 +244,6 @@ class Gate {
     trial.seconds = stored.seconds;
     trial.status = TrialStatus::kOk;
     return trial;
-  }
-
-  std::vector<Trial> trials_in(const BaselineVariant& variant) const {
-    std::vector<Trial> trials;
-    for (const BaselineTrial& trial : variant.trials) trials.push_back(as_trial(trial));
-    return trials;
   }
 
   TrialShelf shelf_;

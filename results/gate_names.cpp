@@ -26,18 +26,18 @@ void add_name(std::vector<std::string>& names, const std::string& name) {
 
 bool is_unpruned(const Json& steps) { return steps.is_array() && steps.empty(); }
 
-// The variant of that model; of another one where there is only one such variant: models may be renamed.
-const BaselineVariant* chosen(const Baseline* baseline, const std::string& model, const std::function<bool(const BaselineVariant&)>& is_wanted) {
-  if (baseline == nullptr) return nullptr;
-  const BaselineVariant* found = nullptr;
-  std::size_t count = 0;
+using BaselineVariants = std::vector<const BaselineVariant*>;
+
+// The variants of that model; of another one where only one has such: models may be renamed.
+BaselineVariants chosen(const Baseline* baseline, const std::string& model, const std::function<bool(const BaselineVariant&)>& is_wanted) {
+  BaselineVariants same, others;
+  if (baseline == nullptr) return same;
   for (const BaselineVariant& variant : baseline->variants) {
-    if (!is_wanted(variant)) continue;
-    if (variant.model == model) return &variant;
-    found = &variant;
-    ++count;
+    if (is_wanted(variant)) (variant.model == model ? same : others).push_back(&variant);
   }
-  return count == 1 ? found : nullptr;
+  if (!same.empty()) return same;
+  const bool is_one_model = std::ranges::all_of(others, [&](const BaselineVariant* other) { return other->model == others.front()->model; });
+  return is_one_model ? others : BaselineVariants{};
 }
 
 }  // namespace
@@ -57,7 +57,10 @@ std::vector<std::string> GateNames::quantity_names() const {
 std::vector<std::string> GateNames::variant_names() const {
   std::vector<std::string> names;
   for (const Side& side : all_sides(shelf_.known())) add_name(names, side.label);
-  for (std::size_t i = 0; baseline_ != nullptr && i < baseline_->variants.size(); ++i) add_name(names, baseline_->variants[i].variant);
+  for (std::size_t i = 0; baseline_ != nullptr && i < baseline_->variants.size(); ++i) {
+    add_name(names, baseline_->variants[i].variant);
+    add_name(names, replicated_label(baseline_->variants[i].variant));
+  }
   return names;
 }
 
@@ -113,7 +116,7 @@ bool GateNames::is_dense(const Side& side) const {
   if (side.label == "dense") return true;
   return std::ranges::any_of(shelf_.trials(), [&](const StoredTrial& stored) {
     const Cell& cell = stored.trial.cell;
-    return cell.model == side.model && cell.variant == side.label && cell.identity.is_object() && is_unpruned(cell.identity.value("steps", Json()));
+    return cell.model == side.model && cell.variant == side.label && is_unpruned(member_in(cell.identity, "steps"));
   });
 }
 
@@ -142,33 +145,38 @@ std::vector<Side> GateNames::judged_by(const GateRule& rule, const std::vector<s
   return sides;
 }
 
-const BaselineVariant* GateNames::baseline_variant(const std::string& model, const std::string& label) const {
-  return chosen(baseline_, model, [&](const BaselineVariant& variant) { return variant.variant == label; });
+// A variant's own run, or the draws that share the label.
+BaselineVariants GateNames::baseline_variants(const std::string& model, const std::string& label) const {
+  BaselineVariants own = chosen(baseline_, model, [&](const BaselineVariant& variant) { return variant.variant == label; });
+  if (own.empty()) own = chosen(baseline_, model, [&](const BaselineVariant& variant) { return replicated_label(variant.variant) == label; });
+  return own;
 }
 
-const BaselineVariant* GateNames::baseline_dense(const std::string& model) const {
-  return chosen(baseline_, model, [](const BaselineVariant& variant) { return variant.variant == "dense" || is_unpruned(variant.steps); });
+BaselineVariants GateNames::baseline_dense(const std::string& model) const {
+  BaselineVariants dense = chosen(baseline_, model, [](const BaselineVariant& variant) { return variant.variant == "dense" || is_unpruned(variant.steps); });
+  dense.resize(std::min<std::size_t>(dense.size(), 1));
+  return dense;
 }
 
 Reference GateNames::reference_of(const GateRule& rule, const Side& side, const std::string& task_label, const StoredTrial* like) const {
   if (rule.reference == "baseline") {
-    const BaselineVariant* own = baseline_variant(side.model, side.label);
-    if (own == nullptr) own = baseline_->variants.size() == 1 ? &baseline_->variants.front() : baseline_dense(side.model);
-    if (own == nullptr) throw Missing{fmt::format("the baseline has no run of {} on {}", side.label, side.model)};
-    return {{}, own};
+    BaselineVariants own = baseline_variants(side.model, side.label);
+    if (own.empty()) own = baseline_->variants.size() == 1 ? BaselineVariants{&baseline_->variants.front()} : baseline_dense(side.model);
+    if (own.empty()) throw Missing{fmt::format("the baseline has no run of {} on {}", side.label, side.model)};
+    return {{}, std::move(own)};
   }
   for (const Side& other : all_sides(shelf_.known())) {
     const bool is_it = other.label == rule.reference || other.model + "/" + other.label == rule.reference || (rule.reference == "dense" && is_dense(other));
     if (!is_it || other.model != side.model) continue;
     Trials trials = task_label.empty() ? all_trials(other) : trials_of(shelf_, other, task_label, like);
-    if (!trials.empty()) return {std::move(trials), nullptr};
+    if (!trials.empty()) return {std::move(trials), {}};
   }
-  const BaselineVariant* found = baseline_variant(side.model, rule.reference);
-  if (found == nullptr && rule.reference == "dense") found = baseline_dense(side.model);
-  if (found == nullptr) {
+  BaselineVariants found = baseline_variants(side.model, rule.reference);
+  if (found.empty() && rule.reference == "dense") found = baseline_dense(side.model);
+  if (found.empty()) {
     throw Missing{fmt::format("there is no good trial of {} on {}{}", rule.reference, side.model, task_label.empty() ? "" : ", task " + task_label)};
   }
-  return {{}, found};
+  return {{}, std::move(found)};
 }
 
 Trials GateNames::all_trials(const Side& side) const {

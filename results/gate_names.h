@@ -24,7 +24,7 @@ struct Missing {
 // The reference's trials, from the stores or from the baseline.
 struct Reference {
   std::vector<const StoredTrial*> stored;
-  const BaselineVariant* baseline = nullptr;
+  std::vector<const BaselineVariant*> baseline;  // one per draw
 };
 
 // Whom and what the names in rules mean.
@@ -54,8 +54,8 @@ class GateNames {
   bool is_dense(const Side& side) const;
   bool has_dense() const;
   bool is_reference(const Side& side) const;
-  const BaselineVariant* baseline_variant(const std::string& model, const std::string& label) const;
-  const BaselineVariant* baseline_dense(const std::string& model) const;
+  std::vector<const BaselineVariant*> baseline_variants(const std::string& model, const std::string& label) const;
+  std::vector<const BaselineVariant*> baseline_dense(const std::string& model) const;
 
   const TrialShelf& shelf_;
   const std::vector<NamedRule>& rules_;

@@ -104,9 +104,11 @@ Estimate mean_of(const PairedOutcomes& paired, double factor, double& freedom) {
     for (double& value : stratum.first) value *= factor;
   }
   const PairedDifference difference = stratified_difference(strata);
+  double over_examples = difference.standard_error;
+  if (paired.has_only_right_and_wrong()) over_examples = std::sqrt(over_examples * over_examples + unseen_variance(static_cast<double>(paired.count())));
   freedom = kInfinity;
-  if (!paired.is_replicated()) return {difference.difference, difference.standard_error};
-  const ReplicatedDifference both = replicated_difference(first, paired.second, difference.standard_error);
+  if (!paired.is_replicated()) return {difference.difference, over_examples};
+  const ReplicatedDifference both = replicated_difference(first, paired.second, over_examples);
   freedom = both.both_freedom;
   return {difference.difference, both.over_both};
 }
@@ -149,10 +151,10 @@ Judged judge_number(double value, const Bounds& bounds, const std::string& how) 
           .how = how};
 }
 
-Judged judge_estimate(double value, double standard_error, std::int64_t examples, const Bounds& bounds, double level, const std::string& how) {
+Judged judge_estimate(double value, double standard_error, double freedom, std::int64_t examples, const Bounds& bounds, double level, const std::string& how) {
   if (standard_error == 0) return judge_number(value, bounds, how);
   return judge_interval(
-      value, normal_interval(value, standard_error, level), examples, bounds, level, [&](double limit) { return (value - limit) / standard_error; }, how);
+      value, t_interval(value, standard_error, freedom, level), examples, bounds, level, [&](double limit) { return (value - limit) / standard_error; }, how);
 }
 
 Judged judge_share(std::int64_t right, std::int64_t count, const Bounds& bounds, double level) {

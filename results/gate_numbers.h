@@ -24,8 +24,8 @@ struct Judged {
 
 // Of a number without error.
 Judged judge_number(double value, const Bounds& bounds, const std::string& how);
-// Of a number with a normal error over `examples`.
-Judged judge_estimate(double value, double standard_error, std::int64_t examples, const Bounds& bounds, double level, const std::string& how);
+// Of a number with a standard error over `examples`, by t with that freedom; infinite: normal.
+Judged judge_estimate(double value, double standard_error, double freedom, std::int64_t examples, const Bounds& bounds, double level, const std::string& how);
 // Share of right answers (Wilson).
 Judged judge_share(std::int64_t right, std::int64_t count, const Bounds& bounds, double level);
 // Second against first on the same examples: their ratio or their difference.

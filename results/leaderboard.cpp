@@ -120,8 +120,7 @@ void add_costs(Leaderboard& board) {
 }
 
 std::vector<std::string> ignored_settings(const Trial& trial) {
-  const Json by_model = trial.environment.is_object() ? trial.environment.value("generation_settings_ignored", Json::object()) : Json::object();
-  const Json of_model = by_model.is_object() ? by_model.value(trial.cell.model, Json::array()) : Json::array();
+  const Json& of_model = member_in(object_in(trial.environment, "generation_settings_ignored"), trial.cell.model);
   std::vector<std::string> settings;
   for (const Json& setting : of_model) {
     if (setting.is_string()) settings.push_back(setting);
@@ -171,8 +170,7 @@ Caveats caveats_of(const Trial& trial) {
     if (!part("version").empty()) caveats.served_by += " " + part("version");
     if (!part("endpoint").empty()) caveats.served_by += " at " + part("endpoint");
   }
-  const Json task = trial.cell.identity.is_object() ? trial.cell.identity.value("task", Json::object()) : Json::object();
-  const Json data = task.is_object() ? task.value("data", Json::array()) : Json::array();
+  const Json& data = member_in(object_in(trial.cell.identity, "task"), "data");
   for (const Json& part : data) {
     // A set of several files carries the editions of all of them.
     if (part.is_object() && part.contains("edition") && part["edition"].is_string()) {

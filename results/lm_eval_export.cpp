@@ -65,7 +65,7 @@ std::string file_time(const ResultsFile& file) {
   for (const StoredTrial* stored : file.trials) newest = std::max(newest, stored->trial.started_at);
   std::ranges::replace(newest, ':', '-');
   if (newest.ends_with('Z')) newest.replace(newest.size() - 1, 1, "000");
-  return newest;
+  return sanitised_name(newest);
 }
 
 // Seconds since 1970 of such a time.

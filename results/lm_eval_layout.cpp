@@ -194,8 +194,8 @@ std::string sample_hashes(const RecordedAnswer& recorded) {
 
 TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leaves) {
   const std::vector<Metric> metrics = task_metrics(trial);
-  const Json task = object_in(trial.cell.identity, "task");
-  const Json settings = object_in(task, "settings");
+  const Json& task = object_in(trial.cell.identity, "task");
+  const Json& settings = object_in(task, "settings");
   const std::string root = root_name(trial, metrics, leaves);
   TrialResults out;
   for (const Metric& metric : metrics) {
@@ -214,8 +214,6 @@ TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leav
   }
   return out;
 }
-
-Json object_in(const Json& value, const char* key) { return value.is_object() && value.contains(key) && value[key].is_object() ? value[key] : Json::object(); }
 
 std::string python_float(double value) {
   if (std::isnan(value)) return "nan";

@@ -35,8 +35,6 @@ std::string sample_hashes(const RecordedAnswer& recorded);
 
 TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leaves);
 
-// The object under a key; an empty one where there is none.
-Json object_in(const Json& value, const char* key);
 // A number as Python's str() writes a float.
 std::string python_float(double value);
 // A name for a folder or file: runs of "<>:/|\?*[] become two underscores, as there; control characters and a leading dot one.

@@ -171,11 +171,7 @@ class Table {
 
 }  // namespace
 
-bool is_measurement(const Trial& trial) {
-  if (!trial.cell.identity.is_object()) return false;
-  const Json task = trial.cell.identity.value("task", Json());
-  return task.is_object() && task.contains("measures");
-}
+bool is_measurement(const Trial& trial) { return object_in(trial.cell.identity, "task").contains("measures"); }
 
 std::string measurement_tables(std::span<const Trial> trials) {
   std::vector<std::pair<std::string, Table>> tables;  // by label

@@ -126,18 +126,23 @@ bool are_right_or_wrong(const std::vector<double>& values) {
 
 }  // namespace
 
-Grade grade_of(const Metric& metric, const Outcome& example) {
-  if (example.values.find(metric.name) != nullptr) return {Grade::Kind::kMean, metric.name, ""};
-  if (example.values.find("log_likelihood") != nullptr && (metric.unit == "perplexity" || metric.unit == "bits")) {
+Grade grade_of(const Metric& metric, std::span<const Outcome> answers) {
+  const auto has = [&](const std::string& name) { return !answers.empty() && answers.front().values.find(name) != nullptr; };
+  if (has(metric.name)) return {Grade::Kind::kMean, metric.name, ""};
+  if (has("log_likelihood") && (metric.unit == "perplexity" || metric.unit == "bits")) {
     const std::string weight = metric.name.starts_with("word") ? "words" : metric.name.starts_with("byte") || metric.unit == "bits" ? "bytes" : "tokens";
-    if (example.values.find(weight) != nullptr) return {Grade::Kind::kPerplexity, "log_likelihood", weight};
+    if (has(weight)) return {Grade::Kind::kPerplexity, "log_likelihood", weight};
   }
   throw input_error("the answers hold no '{}' that examples could be compared by", metric.name);
 }
 
 bool PairedOutcomes::is_right_or_wrong() const {
   if (is_replicated() || std::ranges::any_of(leaves, [](const Leaf& leaf) { return leaf.weight > 0; })) return false;
-  return are_right_or_wrong(first.front()) && are_right_or_wrong(second.front());
+  return has_only_right_and_wrong();
+}
+
+bool PairedOutcomes::has_only_right_and_wrong() const {
+  return std::ranges::all_of(first, are_right_or_wrong) && std::ranges::all_of(second, are_right_or_wrong);
 }
 
 std::vector<PairedStratum> PairedOutcomes::strata() const {

@@ -22,8 +22,8 @@ struct Grade {
   std::string value;   // "acc", "exact_match"
   std::string weight;  // "words", "bytes"; "tokens": the mean over windows of −log_likelihood / tokens
 };
-// Throws Error(kInput) where the answers do not hold what the metric is of.
-Grade grade_of(const Metric& metric, const Outcome& example);
+// Of a trial's answers under the metric's filter. Throws Error(kInput) where they do not hold what the metric is of.
+Grade grade_of(const Metric& metric, std::span<const Outcome> answers);
 
 // The same examples answered by two sides, each in one draw of its calibration or in several.
 struct PairedOutcomes {
@@ -40,6 +40,7 @@ struct PairedOutcomes {
   std::size_t count() const { return first.front().size(); }
   bool is_replicated() const { return first.size() > 1 || second.size() > 1; }
   bool is_right_or_wrong() const;                               // one draw on each side, all values 0 or 1, every example weighing alike
+  bool has_only_right_and_wrong() const;                        // all values of all draws are 0 or 1
   std::vector<PairedStratum> strata() const;                    // a stratum for each leaf; means over the draws
   PairCounts counts(std::size_t begin, std::size_t end) const;  // of values that are 0 or 1
 };

@@ -4,12 +4,14 @@
 #include "harness/core/error.h"
 #include "harness/core/terminal.h"
 #include "results/report.h"
+#include "results/text_formats.h"
 
 namespace winnow {
 namespace {
 
 constexpr double kWidth = 860, kHeight = 460, kLeft = 70, kRight = 660, kTop = 50, kBottom = 400;
 constexpr double kLabelHeight = 12;
+constexpr std::size_t kNameWidth = 50;  // characters of a foreign name
 constexpr double kNormalQuantile = 1.959963984540054;
 
 enum class Removed { kNothing, kExperts, kWeights, kBoth };
@@ -40,8 +42,8 @@ double value_or_none(const Metric* metric) { return metric == nullptr ? 0 : metr
 std::optional<Point> point_of(const Leaderboard& board, const LeaderboardRow& row, std::size_t task, bool names_models) {
   const auto& headline = row.cells[task].headline;
   const Metric* stored = of_row(board, row, "stored_bytes");
-  if (!headline || stored == nullptr || !std::isfinite(headline->value)) return std::nullopt;
-  Point point{.label = names_models ? row.model + " " + row.variant : row.variant, .bytes = stored->value, .score = headline->value};
+  if (!headline || stored == nullptr || !std::isfinite(headline->value) || !std::isfinite(stored->value)) return std::nullopt;
+  Point point{.label = one_line(names_models ? row.model + " " + row.variant : row.variant, kNameWidth), .bytes = stored->value, .score = headline->value};
   if (headline->standard_error && std::isfinite(*headline->standard_error)) point.half_interval = kNormalQuantile * *headline->standard_error;
   const bool experts = value_or_none(of_row(board, row, "expert_sparsity")) > 0, weights = value_or_none(of_row(board, row, "masked_matrices")) > 0;
   point.removed = experts ? weights ? Removed::kBoth : Removed::kExperts : weights ? Removed::kWeights : Removed::kNothing;
@@ -52,28 +54,18 @@ std::optional<Point> point_of(const Leaderboard& board, const LeaderboardRow& ro
   return point;
 }
 
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char byte : one_line(text, 60)) {
-    switch (byte) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      default: result += byte;
-    }
-  }
-  return result;
-}
-
 std::string text_at(double x, double y, std::string_view text, std::string_view more = "") {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\"{}{}>{}</text>\n", x, y, more.empty() ? "" : " ", more, escaped(text));
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\"{}{}>{}</text>\n", x, y, more.empty() ? "" : " ", more, xml_text(text));
 }
 
-// 1, 2 or 5 times a power of ten, so that about five steps fill the range.
-double round_step(double range) {
-  const double power = std::pow(10, std::floor(std::log10(range / 5)));
-  const double times = range / 5 / power;
-  return power * (times < 1.5 ? 1 : times < 3.5 ? 2 : times < 7.5 ? 5 : 10);
+// Multiples of 1, 2 or 5 times a power of ten, about five of them; none where the range is too small beside its ends, or no number.
+std::vector<double> ticks(double low, double high) {
+  constexpr int kMost = 12;
+  const double range = high - low, power = std::pow(10, std::floor(std::log10(range / 5))), times = range / 5 / power;
+  const double step = power * (times < 1.5 ? 1 : times < 3.5 ? 2 : times < 7.5 ? 5 : 10), first = std::ceil(low / step);
+  std::vector<double> places;
+  for (int i = 0; i < kMost && (first + i) * step <= high + 1e-9 * std::abs(high); ++i) places.push_back((first + i) * step);
+  return places;
 }
 
 class Chart {
@@ -87,8 +79,8 @@ class Chart {
       high_ = std::max(high_, point.score + point.half_interval);
     }
     if (score_.unit == "share") low_ = std::min(low_, 0.0);
-    if (high_ == low_) high_ = low_ + 1;
-    most_bytes_ *= 1.05;
+    if (high_ == low_) high_ = low_ + std::max(1.0, 1e-9 * std::abs(low_));
+    most_bytes_ = 1.05 * std::max(1.0, most_bytes_);
   }
 
   std::string draw() const {
@@ -108,15 +100,17 @@ class Chart {
 
   std::string axes() const {
     std::string svg = fmt::format("<path d=\"M{0} {1}V{2}H{3}\" fill=\"none\" stroke=\"#888888\"/>\n", kLeft, kTop, kBottom, kRight);
-    const double byte_step = round_step(most_bytes_), score_step = round_step(high_ - low_);
-    for (double at = 0; at <= most_bytes_; at += byte_step) svg += text_at(x(at), kBottom + 16, shown_number(at, "bytes"), "text-anchor=\"middle\"");
-    for (double at = std::ceil(low_ / score_step) * score_step; at <= high_ * (1 + 1e-9); at += score_step) {
+    for (const double at : ticks(0, most_bytes_)) svg += text_at(x(at), kBottom + 16, shown_number(at, "bytes"), "text-anchor=\"middle\"");
+    for (const double at : ticks(low_, high_)) {
       svg += text_at(kLeft - 6, y(at) + 4, fmt::format("{:.4g}", at), "text-anchor=\"end\"");
       svg += fmt::format("<path d=\"M{0} {1:.1f}H{2}\" stroke=\"#eeeeee\"/>\n", kLeft, y(at), kRight);
     }
     svg += text_at((kLeft + kRight) / 2, kBottom + 38, "weights as stored in the format executed; hollow: what a bitmap of the masked weights would take",
                    "text-anchor=\"middle\"");
-    return svg + text_at(kLeft, kTop - 24, fmt::format("{}: {} against stored size, n = {}, bars: 95 %", task_, score_.name, score_.count), "font-size=\"14\"");
+    return svg +
+           text_at(kLeft, kTop - 24,
+                   fmt::format("{}: {} against stored size, n = {}, bars: 95 %", one_line(task_, kNameWidth), one_line(score_.name, kNameWidth), score_.count),
+                   "font-size=\"14\"");
   }
 
   std::string mark(const Point& point) const {

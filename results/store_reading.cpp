@@ -78,11 +78,11 @@ constexpr const char* kSelectAnswer =
     "LEFT JOIN answers AS first ON first.trial_id = answers.trial_id AND first.example_id = answers.example_id AND first.raw_reply IS NOT NULL "
     "WHERE answers.id = ?";
 
-// Continuations or stop strings; with contexts of their own each is a pair, the context by its digest.
 void step_to_answer(SQLite::Statement& find) {
   if (!find.executeStep()) throw DamagedValue("an answer names a prompt or arguments that are not there");
 }
 
+// Continuations or stop strings; with contexts of their own each is a pair, the context by its digest.
 void read_arguments(SQLite::Database& database, const std::string& text, RecordedAnswer& recorded) {
   const auto pairs = string_pairs_from_json(text);
   if (pairs.empty()) recorded.arguments = strings_from_json(text);

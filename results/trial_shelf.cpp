@@ -9,15 +9,13 @@ namespace {
 
 bool is_good(const StoredTrial& stored) { return stored.trial.status == TrialStatus::kOk; }
 
-Json part_of(const Json& identity, const char* name) { return identity.is_object() ? identity.value(name, Json()) : Json(); }
-
 // What a cell is but for where it ran.
-Json place_free(Json identity) {
+std::string place_free(Json identity) {
   if (identity.is_object() && identity.contains("model") && identity["model"].is_object()) {
     identity["model"].erase("device");
     identity["model"].erase("engine");
   }
-  return identity;
+  return canonical_json(identity);
 }
 
 }  // namespace
@@ -27,6 +25,7 @@ TrialShelf::TrialShelf(std::span<Store> stores) : stores_(stores) {
     for (Trial& trial : stores[store].latest()) {
       known_.emplace(trial.cell.model, trial.cell.variant);
       if (std::ranges::find(tasks_, trial.cell.task_label) == tasks_.end()) tasks_.push_back(trial.cell.task_label);
+      if (trial.status == TrialStatus::kOk) by_place_free_[place_free(trial.cell.identity)].push_back(trials_.size());
       trials_.push_back({store, std::move(trial)});
     }
   }
@@ -38,7 +37,7 @@ const StoredTrial* TrialShelf::find(const std::string& model, const std::string&
   for (const StoredTrial& stored : trials_) {  // the later counts
     const Cell& cell = stored.trial.cell;
     if (cell.model != model || cell.variant != variant || cell.task_label != task_label || !is_good(stored)) continue;
-    const bool alike = like != nullptr && part_of(cell.identity, "task") == part_of(like->trial.cell.identity, "task");
+    const bool alike = like != nullptr && member_in(cell.identity, "task") == member_in(like->trial.cell.identity, "task");
     if (found != nullptr && is_alike && !alike) continue;
     found = &stored;
     is_alike = alike;
@@ -57,10 +56,9 @@ const StoredTrial* TrialShelf::find_any(const std::string& model, const std::str
 
 std::vector<const StoredTrial*> TrialShelf::same_cell(const StoredTrial& trial) const {
   std::vector<const StoredTrial*> found;
-  const Json wanted = place_free(trial.trial.cell.identity);
-  for (const StoredTrial& stored : trials_) {
-    if (is_good(stored) && (stored.trial.cell.key == trial.trial.cell.key || place_free(stored.trial.cell.identity) == wanted)) found.push_back(&stored);
-  }
+  const auto same = by_place_free_.find(place_free(trial.trial.cell.identity));
+  if (same == by_place_free_.end()) return found;
+  for (const std::size_t place : same->second) found.push_back(&trials_[place]);
   return found;
 }
 

@@ -61,6 +61,8 @@ void tell(const GateReport& report, const GateOptions& options) {
 }
 
 int gate(const GateOptions& options) {
+  if (options.github && options.format == "json")
+    throw usage_error("--github writes annotations to standard output, where --format json writes its document; leave one of them out");
   std::vector<Store> stores;
   for (const std::string& name : options.stores) stores.push_back(Store::open_read_only(store_named(name)));
   GateReport report;

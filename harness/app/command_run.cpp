@@ -16,6 +16,7 @@
 #include "harness/app/worker_seats.h"
 #include "harness/core/error.h"
 #include "harness/core/terminal.h"
+#include "harness/core/unicode.h"
 #include "harness/sweep/grid_difference.h"
 #include "harness/sweep/run_workers.h"
 #include "harness/sweep/shard.h"
@@ -39,6 +40,14 @@ struct RunOptions {
 
 std::filesystem::path store_file(const RunOptions& options, const Sweep& sweep) {
   return options.store.empty() ? std::filesystem::path(options.sweep.file).parent_path() / (sweep.name + ".sqlite") : std::filesystem::path(options.store);
+}
+
+// Workers are told their paths as JSON.
+void refuse_bytes_that_are_no_text(const RunOptions& options, const std::filesystem::path& store) {
+  for (const std::string& path : {options.sweep.file, options.sweep.data.folder(), store.string()}) {
+    if (!is_valid_utf8(path))
+      throw usage_error("{}: the path is not UTF-8, so it cannot be handed to the processes that run the cells; give it another name", path);
+  }
 }
 
 // How the grid differs from the one that the store holds of this sweep.
@@ -161,6 +170,7 @@ int run(const RunOptions& options) {
   if (!options.shard.empty()) parse_shard(options.shard);
   const Sweep sweep = options.sweep.read();
   const std::filesystem::path file = store_file(options, sweep);
+  refuse_bytes_that_are_no_text(options, file);
   const bool is_talk = options.dry_run || options.print_slurm;  // may happen where the device is not: on a cluster's login node
   if (!is_talk) Store::check_place(file);
   const int threads = sweep.threads > 0 ? sweep.threads : usable_cores();

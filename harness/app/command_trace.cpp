@@ -7,7 +7,6 @@
 #include "harness/core/error.h"
 #include "harness/model/checkpoint.h"
 #include "harness/model/dtype.h"
-#include "harness/model/safetensors.h"
 #include "harness/pruning/apply.h"
 #include "harness/pruning/plan_files.h"
 
@@ -31,12 +30,8 @@ int trace(const TraceOptions& options) {
   const Model model = load_model(pruned.config, pruned.tensors, *pruned.weights,
                                  {.dtype = scalar_type(options.dtype), .device = open_device(options.device), .kept_experts = {}});
   const std::map<std::string, at::Tensor> tensors = trace_model(model, prompts, options.generate);
-  std::vector<SafetensorsWriter::Entry> entries;
-  for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
-  SafetensorsWriter writer(options.out, std::move(entries), {{"format", "pt"}, {"model", checkpoint->header_sha256()}, {"dtype", options.dtype}});
-  for (const auto& [name, tensor] : tensors) writer.write(name, tensor);
   checkpoint->check_unchanged();
-  writer.commit();
+  write_trace(options.out, tensors, {{"format", "pt"}, {"model", checkpoint->header_sha256()}, {"dtype", options.dtype}});
   return kExitOk;
 }
 

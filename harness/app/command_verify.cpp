@@ -6,10 +6,13 @@
 #include "harness/app/output.h"
 #include "harness/core/error.h"
 #include "harness/core/registry.h"
+#include "harness/core/terminal.h"
 #include "results/store.h"
 
 namespace winnow {
 namespace {
+
+constexpr std::size_t kMostShown = 2000;  // characters of a sentence
 
 // What the task's own code makes of the stored grades.
 std::vector<Metric> recomputed_metrics(const std::string& task, const Json& identity, std::vector<ScoredAnswer> answers) {
@@ -25,8 +28,8 @@ int verify(const std::vector<std::string>& files) {
   bool all_well = true;
   for (const std::string& file : files) {
     const Store::Verified verified = Store::open_read_only(file).verify(recomputed_metrics);
-    for (const std::string& sentence : verified.faults) write_text(fmt::format("{}: {}\n", file, sentence));
-    for (const std::string& sentence : verified.not_recomputed) write_text(fmt::format("{}: not computed again: {}\n", file, sentence));
+    for (const std::string& sentence : verified.faults) write_text(fmt::format("{}: {}\n", file, one_line(sentence, kMostShown)));
+    for (const std::string& sentence : verified.not_recomputed) write_text(fmt::format("{}: not computed again: {}\n", file, one_line(sentence, kMostShown)));
     std::string left_out;
     if (verified.without_digest > 0) left_out += fmt::format("; without a digest, of an older Winnow, {}", verified.without_digest);
     if (verified.unfinished > 0) left_out += fmt::format("; unfinished and left out {}", verified.unfinished);

@@ -12,7 +12,6 @@
 #include "harness/core/error.h"
 #include "harness/sweep/data_folder.h"
 #include "harness/sweep/worker_messages.h"
-#include "harness/text/served_language_model.h"
 #include "results/store.h"
 
 namespace winnow {
@@ -117,9 +116,6 @@ int work() {
   try {
     const SweepOutcome outcome = carry_out(work_order(read_order()));
     send({.kind = outcome.stopped ? WorkerMessage::Kind::kStopped : WorkerMessage::Kind::kFinished});
-    return kExitOk;
-  } catch (const StoppedBeforeKnown&) {
-    send({.kind = WorkerMessage::Kind::kStopped});
     return kExitOk;
   } catch (const Error& error) {
     send({.kind = WorkerMessage::Kind::kError, .error = error.kind(), .sentence = error.what()});

@@ -40,9 +40,9 @@ class Mean {
 };
 
 bool is_same_machine(const Json& there, const Json& here) {
-  const auto same = [&](const char* key) { return there.value(key, Json()) == here.value(key, Json()); };
-  const auto machine = [](const Json& environment, const char* fact) { return environment.value("machine", Json::object()).value(fact, Json()); };
-  return same("threads") && same("device") && machine(there, "cpu") == machine(here, "cpu") && machine(there, "cores") == machine(here, "cores");
+  const auto same = [](const Json& a, const Json& b, const char* name) { return member_in(a, name) == member_in(b, name); };
+  const Json &machine_there = member_in(there, "machine"), &machine_here = member_in(here, "machine");
+  return same(there, here, "threads") && same(there, here, "device") && same(machine_there, machine_here, "cpu") && same(machine_there, machine_here, "cores");
 }
 
 // What is known of one model of the sweep without loading it.
@@ -88,7 +88,7 @@ class Estimator {
     estimate.bytes = bytes_of(cell, model);
     Mean seconds, tokens;
     for (const Trial* trial : model.trials) {
-      if (trial->cell.identity["task"] != cell.identity["task"]) continue;
+      if (member_in(trial->cell.identity, "task") != cell.identity["task"]) continue;
       seconds.add(seconds_of(*trial, "total"));
       tokens.add(metric_of(*trial, "tokens_asked"));
     }
@@ -114,7 +114,7 @@ class Estimator {
     ModelFacts& facts = found->second;
     if (!is_new) return facts;
     for (const Trial* trial : usable_) {
-      if (trial->cell.identity["model"] == cell.identity["model"]) facts.trials.push_back(trial);
+      if (member_in(trial->cell.identity, "model") == cell.identity["model"]) facts.trials.push_back(trial);
     }
     const ModelSpec& spec = inputs_.sweep.models[cell.model_index];
     if (!spec.config.empty()) facts.description = inspect_model(spec.config);
@@ -133,7 +133,7 @@ class Estimator {
       const std::optional<double> peak = metric_of(*trial, "peak_bytes");
       if (!peak) continue;
       of_model = std::max(of_model.value_or(0), *peak);
-      if (trial->cell.identity["steps"] == cell.identity["steps"]) of_variant = std::max(of_variant.value_or(0), *peak);
+      if (member_in(trial->cell.identity, "steps") == cell.identity["steps"]) of_variant = std::max(of_variant.value_or(0), *peak);
     }
     if (of_variant || of_model) return of_variant ? of_variant : of_model;
     if (!model.description) return std::nullopt;

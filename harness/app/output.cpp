@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -23,6 +24,16 @@ int write_all(int descriptor, std::string_view bytes) {
   return 0;
 }
 
+// For eyes. A line that begins as a workflow command of GitHub does would be carried out where this program runs in one.
+std::string shown(std::string_view text) {
+  std::string result = printable(text);
+  for (std::size_t begin = 0; begin < result.size(); begin = std::min(result.find('\n', begin), result.size() - 1) + 1) {
+    const std::size_t first = result.find_first_not_of(" \t", begin);
+    if (first != std::string::npos && result.compare(first, 2, "::") == 0) result.replace(first, 1, "\\x3a");
+  }
+  return result;
+}
+
 }  // namespace
 
 void write_output(std::string_view bytes) {
@@ -30,8 +41,8 @@ void write_output(std::string_view bytes) {
   if (failure != 0 && failure != EPIPE) throw input_error("standard output cannot be written: {}", std::strerror(failure));
 }
 
-void write_text(std::string_view text) { write_output(printable(text)); }
+void write_text(std::string_view text) { write_output(shown(text)); }
 
-void say(std::string_view line) { write_all(STDERR_FILENO, printable(line) + "\n"); }
+void say(std::string_view line) { write_all(STDERR_FILENO, shown(line) + "\n"); }
 
 }  // namespace winnow

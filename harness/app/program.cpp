@@ -8,6 +8,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <csignal>
+#include <filesystem>
 #include <new>
 #include <string>
 #include <utility>
@@ -121,6 +122,8 @@ int run_program(int argc, char** argv) {
     return run(argc, argv);
   } catch (const Error& error) {
     return tell(error.what(), exit_code(error.kind()));
+  } catch (const std::filesystem::filesystem_error& error) {  // a name too long, a folder that may not be looked into …
+    return tell(fmt::format("{}: {}; name another file or folder", error.path1().string(), error.code().message()), kExitInput);
   } catch (const std::bad_alloc&) {
     return tell("out of memory", kExitSomeFailed);
   } catch (const c10::Error& error) {

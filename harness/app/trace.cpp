@@ -97,10 +97,10 @@ std::map<std::string, at::Tensor> trace_model(const Model& model, const std::vec
   return tensors;
 }
 
-void write_trace(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& tensors) {
+void write_trace(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& tensors, const std::map<std::string, std::string>& metadata) {
   std::vector<SafetensorsWriter::Entry> entries;
   for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
-  SafetensorsWriter writer(path, entries);
+  SafetensorsWriter writer(path, std::move(entries), metadata);
   for (const auto& [name, tensor] : tensors) writer.write(name, tensor);
   writer.commit();
 }

@@ -12,7 +12,7 @@ namespace winnow {
 std::vector<WorkerSeat> deal_seats(int workers, const Sweep& sweep) {
   const std::vector<std::vector<int>> cores = usable_processors();
   const std::size_t count = static_cast<std::size_t>(workers);
-  std::vector<WorkerSeat> seats(count, {.device = sweep.device, .threads = sweep.threads > 0 ? sweep.threads : static_cast<int>(cores.size())});
+  std::vector<WorkerSeat> seats(count, {.device = sweep.device, .threads = sweep.threads > 0 ? sweep.threads : usable_cores()});
   if (workers == 1) return seats;
   if (sweep.device == "cuda") {
     open_cuda();

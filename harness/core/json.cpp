@@ -195,4 +195,16 @@ Json read_json_file(const std::filesystem::path& path, JsonComments comments, st
 
 std::string canonical_json(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
+const Json& member_in(const Json& value, const std::string& key) {
+  static const Json kNothing;
+  const auto found = value.find(key);
+  return found == value.end() ? kNothing : *found;
+}
+
+const Json& object_in(const Json& value, const std::string& key) {
+  static const Json kEmpty = Json::object();
+  const Json& member = member_in(value, key);
+  return member.is_object() ? member : kEmpty;
+}
+
 }  // namespace winnow

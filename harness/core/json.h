@@ -23,4 +23,8 @@ Json read_json_file(const std::filesystem::path& path, JsonComments comments = J
 // Sorted keys, no white space, shortest round-trip numbers: what digests are taken over. Invalid UTF-8 is replaced by U+FFFD.
 std::string canonical_json(const Json& value);
 
+// Of JSON that anybody may have written: what stands under a key, null where there is nothing or `value` is no object. Lives as long as `value`.
+const Json& member_in(const Json& value, const std::string& key);
+const Json& object_in(const Json& value, const std::string& key);  // the same, and an empty object where it is none
+
 }  // namespace winnow

@@ -50,10 +50,7 @@ std::vector<StratumSample> collapsed(std::span<const StratumSample> samples) {
   return result;
 }
 
-Interval percentiles(const std::vector<double>& values, double level) {
-  if (values.empty() || std::ranges::any_of(values, [](double value) { return std::isnan(value); })) return {kNoNumber, kNoNumber};
-  return {quantile(values, 0.5 - level / 2), quantile(values, 0.5 + level / 2)};
-}
+Interval percentiles(const std::vector<double>& values, double level) { return {quantile(values, 0.5 - level / 2), quantile(values, 0.5 + level / 2)}; }
 
 // What draws add to the variance of their mean: (MS_draws − MS_rest) / (draws·examples), and over the examples at hand alone MS_draws / (draws·examples).
 struct DrawVariance {
@@ -81,16 +78,6 @@ DrawVariance draw_variance(const Draws& draws) {
   return {std::max(0.0, mean_square - rest_square) / (count * n), mean_square / (count * n), count - 1};
 }
 
-// Of a sum of independent variance estimates.
-double satterthwaite(std::initializer_list<std::pair<double, double>> parts) {
-  double sum = 0, squares = 0;
-  for (const auto& [variance, freedom] : parts) {
-    sum += variance;
-    if (variance > 0 && freedom > 0) squares += variance * variance / freedom;
-  }
-  return squares > 0 ? sum * sum / squares : std::numeric_limits<double>::infinity();
-}
-
 }  // namespace
 
 Estimate stratified_mean(std::span<const StratumSample> samples) {
@@ -98,10 +85,12 @@ Estimate stratified_mean(std::span<const StratumSample> samples) {
   double total = 0, value = 0, variance = 0;
   for (const StratumSample& sample : strata) total += weight_of(sample);
   if (total == 0) return {kNoNumber, kNoNumber};
+  // What is joined for its spread has one mean; strata with weights of their own keep theirs.
+  const bool has_weights = std::ranges::any_of(samples, [](const StratumSample& sample) { return sample.weight > 0; });
+  for (const StratumSample& sample : has_weights ? samples : std::span(strata)) value += weight_of(sample) / total * sample.mean;
   for (const StratumSample& sample : strata) {
     const double weight = weight_of(sample) / total, n = static_cast<double>(sample.count);
     const double left = sample.population > 0 ? 1 - n / static_cast<double>(sample.population) : 1;
-    value += weight * sample.mean;
     variance += sample.count > 1 ? weight * weight * sample.variance / n * left : left > 0 ? kNoNumber : 0;
   }
   return {value, std::sqrt(variance)};
@@ -226,6 +215,15 @@ ReplicatedDifference replicated_difference(const Draws& first, const Draws& seco
   result.over_both = std::sqrt(examples + a.between + b.between);
   result.both_freedom = satterthwaite({{examples, n - 1}, {a.between, a.freedom}, {b.between, b.freedom}});
   return result;
+}
+
+double satterthwaite(std::initializer_list<std::pair<double, double>> variances_and_freedoms) {
+  double sum = 0, squares = 0;
+  for (const auto& [variance, freedom] : variances_and_freedoms) {
+    sum += variance;
+    if (variance > 0 && freedom > 0) squares += variance * variance / freedom;
+  }
+  return squares > 0 ? sum * sum / squares : std::numeric_limits<double>::infinity();
 }
 
 Interval t_interval(double value, double standard_error, double freedom, double level) {

@@ -1,8 +1,8 @@
 #pragma once
 #include <cstdint>
-#include <optional>
+#include <initializer_list>
 #include <span>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/core/statistics.h"
@@ -67,6 +67,9 @@ struct ReplicatedDifference {
 using Draws = std::vector<std::vector<double>>;
 // `over_examples` is the standard error of the mean over draws, stratified or not.
 ReplicatedDifference replicated_difference(const Draws& first, const Draws& second, double over_examples);
+
+// Degrees of freedom of a sum of independent variance estimates, each with its own, after Satterthwaite; infinite where all are 0.
+double satterthwaite(std::initializer_list<std::pair<double, double>> variances_and_freedoms);
 
 // Interval value ± t·error with the degrees of freedom; infinite freedom: normal.
 Interval t_interval(double value, double standard_error, double freedom, double level = 0.95);

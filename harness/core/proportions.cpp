@@ -72,6 +72,8 @@ Interval difference_interval(const PairCounts& counts, double level) {
   return {seen == -1 ? -1 : crossing(statistic, z, -1, seen), seen == 1 ? 1 : crossing(statistic, -z, seen, 1)};
 }
 
+double unseen_variance(double pairs) { return 2 / (pairs + 2) / pairs; }
+
 // The share that neither answers keeps its own estimate; the first's share of right answers is the smaller root of a quadratic, and the
 // variance of second − ratio·first is n·ratio·(discordant share) under second = ratio·first.
 double ratio_statistic(const PairCounts& counts, double ratio) {
@@ -122,10 +124,11 @@ double smallest_visible_difference(double discordant_share, std::int64_t pairs, 
 std::vector<double> holm(std::span<const double> p_values) {
   std::vector<std::size_t> order(p_values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return p_values[i]; });
-  std::vector<double> adjusted(p_values.size());
+  const auto rank_of = [&](std::size_t i) { return std::isnan(p_values[i]) ? kInfinity : p_values[i]; };
+  std::ranges::stable_sort(order, {}, rank_of);
+  std::vector<double> adjusted(p_values.size(), kNoNumber);
   double largest = 0;
-  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+  for (std::size_t rank = 0; rank < order.size() && !std::isnan(p_values[order[rank]]); ++rank) {
     largest = std::max(largest, std::min(1.0, static_cast<double>(order.size() - rank) * p_values[order[rank]]));
     adjusted[order[rank]] = largest;
   }

@@ -28,6 +28,10 @@ Interval wilson_interval(std::int64_t right, std::int64_t count, double level = 
 double difference_statistic(const PairCounts& counts, double difference);
 Interval difference_interval(const PairCounts& counts, double level = 0.95);
 
+// Variance of such a difference for two discordant pairs that nobody saw, one each way (Bonett and Price 2012): to be added where a normal interval decides,
+// since no difference among 50 is not certainty.
+double unseen_variance(double pairs);
+
 // Ratio of the shares, second / first (retention): the score statistic under a given ratio (Nam and Blackwelder 2002) and its interval.
 // The interval is NaN where the first was never right.
 double ratio_statistic(const PairCounts& counts, double ratio);
@@ -41,7 +45,7 @@ double examples_to_settle(double statistic, double count, double level, double p
 // More than 1 where nothing can be shown.
 double smallest_visible_difference(double discordant_share, std::int64_t pairs, double level = 0.95, double power = 0.8);
 
-// Holm's adjusted p values, in the order given.
+// Holm's adjusted p values, in the order given. One that is no number counts as a test that shows nothing, and stays none.
 std::vector<double> holm(std::span<const double> p_values);
 
 }  // namespace winnow

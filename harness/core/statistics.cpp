@@ -4,11 +4,9 @@
 #include <boost/math/distributions/binomial.hpp>
 #include <boost/math/distributions/normal.hpp>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "harness/core/error.h"
-#include "harness/core/python_random.h"
 
 namespace winnow {
 namespace {
@@ -20,22 +18,12 @@ std::vector<double> differences(std::span<const double> first, std::span<const d
   return result;
 }
 
+// Nothing where a value is NaN, which has no place in an order.
 std::vector<double> sorted(std::span<const double> values) {
+  if (std::ranges::any_of(values, [](double value) { return std::isnan(value); })) return {};
   std::vector<double> result(values.begin(), values.end());
   std::sort(result.begin(), result.end());
   return result;
-}
-
-// numpy's method "linear"; its interpolation starts from the nearer neighbour, so that the ends are met exactly.
-double sorted_quantile(const std::vector<double>& values, double probability) {
-  WINNOW_CHECK(probability >= 0 && probability <= 1);
-  if (values.empty()) return kNoNumber;
-  const double place = probability * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  const double share = place - static_cast<double>(below);
-  const double step = values[above] - values[below];
-  return share < 0.5 ? values[below] + step * share : values[above] - step * (1 - share);
 }
 
 }  // namespace
@@ -91,28 +79,24 @@ PairedDifference paired_difference(std::span<const double> first, std::span<cons
   return {difference, error, {difference - reach, difference + reach}};
 }
 
-Interval paired_bootstrap(std::span<const double> first, std::span<const double> second, int replicates, std::uint64_t seed, double level) {
-  WINNOW_CHECK(level > 0 && level < 1 && replicates > 0);
-  const std::vector<double> pairs = differences(first, second);
-  if (pairs.empty()) return {kNoNumber, kNoNumber};
-  PythonRandom random(seed);
-  std::vector<double> means(static_cast<std::size_t>(replicates));
-  for (double& replicate : means) {
-    double sum = 0;
-    for (std::size_t i = 0; i < pairs.size(); ++i) sum += pairs[static_cast<std::size_t>(random.uniform() * static_cast<double>(pairs.size()))];
-    replicate = sum / static_cast<double>(pairs.size());
-  }
-  std::sort(means.begin(), means.end());
-  return {sorted_quantile(means, 0.5 - level / 2), sorted_quantile(means, 0.5 + level / 2)};
-}
-
 double median(std::span<const double> values) {
-  if (values.empty()) return kNoNumber;
   const std::vector<double> ordered = sorted(values);
+  if (ordered.empty()) return kNoNumber;
   const std::size_t middle = ordered.size() / 2;
   return ordered.size() % 2 ? ordered[middle] : (ordered[middle - 1] + ordered[middle]) / 2;
 }
 
-double quantile(std::span<const double> values, double probability) { return sorted_quantile(sorted(values), probability); }
+// numpy's method "linear"; its interpolation starts from the nearer neighbour, so that the ends are met exactly.
+double quantile(std::span<const double> values, double probability) {
+  WINNOW_CHECK(probability >= 0 && probability <= 1);
+  const std::vector<double> ordered = sorted(values);
+  if (ordered.empty()) return kNoNumber;
+  const double place = probability * static_cast<double>(ordered.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, ordered.size() - 1);
+  const double share = place - static_cast<double>(below);
+  const double step = ordered[above] - ordered[below];
+  return share < 0.5 ? ordered[below] + step * share : ordered[above] - step * (1 - share);
+}
 
 }  // namespace winnow

@@ -35,10 +35,8 @@ struct PairedDifference {
   Interval interval;
 };
 PairedDifference paired_difference(std::span<const double> first, std::span<const double> second, double level = 0.95);
-// Percentile bootstrap of the mean of first − second; deterministic for a seed.
-Interval paired_bootstrap(std::span<const double> first, std::span<const double> second, int replicates, std::uint64_t seed, double level = 0.95);
-
-double median(std::span<const double> values);                        // numpy's: mean of the two middle values
-double quantile(std::span<const double> values, double probability);  // numpy's linear interpolation
+// numpy's: mean of the two middle values; linear interpolation. NaN where a value is.
+double median(std::span<const double> values);
+double quantile(std::span<const double> values, double probability);
 
 }  // namespace winnow

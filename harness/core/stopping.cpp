@@ -147,7 +147,6 @@ UntilRule::UntilRule(const UntilSettings& settings, const std::vector<std::strin
   boundaries_ = look_boundaries(information, errors);
 }
 
-// Two discordant pairs that nobody saw, one each way, are counted (Bonett and Price 2012): no difference among 200 is not certainty.
 UntilJudgement UntilRule::judge_at(std::span<const double> differences, double reach, const std::string& how) const {
   struct Sums {
     double count = 0, sum = 0, squares = 0;
@@ -169,7 +168,7 @@ UntilJudgement UntilRule::judge_at(std::span<const double> differences, double r
   }
   const Estimate estimate = stratified_mean(samples);
   const double n = static_cast<double>(differences.size()), population = static_cast<double>(order_.size());
-  const double unseen = 2 / (n + 2) / n * (1 - n / population);
+  const double unseen = unseen_variance(n) * (1 - n / population);
   const double error = n == population ? 0 : std::sqrt(estimate.standard_error * estimate.standard_error + unseen);
   return {.stops = false,
           .examples = static_cast<std::int64_t>(differences.size()),

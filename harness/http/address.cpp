@@ -57,7 +57,6 @@ Address parse_address(std::string_view text) {
   Address address;
   address.origin = fmt::format("{}://{}{}", scheme, host, is_default(scheme, port) ? "" : ":" + port);
   address.text = address.origin + path;
-  address.is_loopback = host == "localhost" || host == "[::1]" || host.starts_with("127.");
   return address;
 }
 

@@ -9,7 +9,6 @@ namespace winnow {
 struct Address {
   std::string text;    // "http://127.0.0.1:8000/v1"
   std::string origin;  // "http://127.0.0.1:8000"
-  bool is_loopback = false;
 };
 Address parse_address(std::string_view text);
 

@@ -13,6 +13,8 @@
 namespace winnow {
 namespace {
 
+constexpr int kMaxCells = 1'000'000;
+
 // Digests of the data that a task or a measurement reads; makes it check them.
 template <class Plugin>
 Json checked_data(const Plugin& task, DatasetSource& datasets) {
@@ -182,6 +184,11 @@ class Expansion {
 }  // namespace
 
 std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource& datasets) {
+  const double product = static_cast<double>(sweep.models.size()) * static_cast<double>(sweep.variants.size()) * static_cast<double>(sweep.tasks.size());
+  if (product > kMaxCells) {
+    throw input_error("the sweep has {} models × {} variants × {} tasks, {:.0f} cells; at most {} are run, so make several sweeps of it", sweep.models.size(),
+                      sweep.variants.size(), sweep.tasks.size(), product, kMaxCells);
+  }
   std::vector<Json> tasks;
   std::vector<std::string> labels;
   const DifferingSettings differing = differing_settings(sweep);

@@ -8,6 +8,7 @@ namespace winnow {
 namespace {
 
 constexpr std::size_t kMaxSuffixValue = 40;
+constexpr std::size_t kMaxValues = 10000;  // of one path
 constexpr std::string_view kLists[] = {"models", "variants", "tasks"};
 
 bool matches(const std::string& pattern, const std::string& name) { return pattern == name || ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0; }
@@ -35,6 +36,7 @@ Grid::Grid(const CheckedJson& file) : file_(file) {
       if (!values.is_array() || values.empty())
         throw fault(axis.place,
                     fmt::format("expected a list of values to try, found {}", values.empty() && values.is_array() ? "an empty list" : json_kind(values)));
+      if (values.size() > kMaxValues) throw fault(axis.place, fmt::format("the list has {} values; at most {} are tried", values.size(), kMaxValues));
       axis.values.assign(values.begin(), values.end());
       for (std::size_t i = 0; i < axis.values.size(); ++i) {
         if (std::find(axis.values.begin(), axis.values.begin() + static_cast<std::ptrdiff_t>(i), axis.values[i]) !=

@@ -60,19 +60,13 @@ class SweepRunner {
 
   void run_group(std::span<const Cell* const> cells) {
     const ModelSpec& model = sweep_.models[cells[0]->model_index];
-    if (opener_.identify(model).has_random_weights) {
-      for (const Cell* cell : cells) {
-        const std::string reason =
-            fmt::format("task {} scores answers, and model '{}' has random weights, which only measuring tasks take", cell->task, model.name);
-        close(*cell, begin(*cell), {.status = TrialStatus::kSkipped, .reason = reason});
-      }
-      return;
-    }
     OpenedModel opened;
     memory_.restart();
     try {
+      if (opener_.identify(model).has_random_weights) return skip_scoring(cells, model);
       opened = opener_.open(model, sweep_.variants[cells[0]->variant_index]);
     } catch (const std::exception& failure) {
+      if (stopping()) return;  // it may have been broken off by that: the next run goes on with these cells
       for (const Cell* cell : cells) close(*cell, begin(*cell), end_of(failure));
       return;
     }
@@ -80,6 +74,14 @@ class SweepRunner {
     for (const Cell* cell : cells) {
       if (stopping() || outcome_.device_lost) return;
       run_one(*cell, opened, load_peaks);
+    }
+  }
+
+  void skip_scoring(std::span<const Cell* const> cells, const ModelSpec& random) {
+    for (const Cell* cell : cells) {
+      const std::string reason =
+          fmt::format("task {} scores answers, and model '{}' has random weights, which only measuring tasks take", cell->task, random.name);
+      close(*cell, begin(*cell), {.status = TrialStatus::kSkipped, .reason = reason});
     }
   }
 

@@ -3,141 +3,20 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <chrono>
-#include <csignal>
-#include <cstring>
 #include <deque>
 #include <memory>
 #include <set>
 #include <utility>
 
-#include "harness/core/clock.h"
-#include "harness/sweep/cell_groups.h"
-#include "harness/sweep/child_process.h"
 #include "harness/sweep/until_examples.h"
-#include "harness/sweep/worker_messages.h"
+#include "harness/sweep/worker.h"
 
 namespace winnow {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Kind = WorkerMessage::Kind;
-constexpr std::size_t kLastWords = 8;
+using Look = Portion::Look;
 constexpr int kMillisecondsBetweenLooks = 200;
-constexpr double kSecondsToEnd = 60;  // after its last word
-
-enum class Look { kFirst, kSecond };  // kSecond: at what another process seemed to run
-
-// Cells of one group that still have to be run.
-struct Portion {
-  CellGroup::Kind kind;
-  std::vector<const Cell*> cells;
-  bool has_half_budget = false;
-  Look look = Look::kFirst;
-};
-
-class Worker {
- public:
-  Worker(Portion portion, std::size_t seat, const WorkersSetup& setup, const WorkerSeat& on)
-      : portion_(std::move(portion)),
-        seat_(seat),
-        process_({.command = setup.command, .processors = on.processors, .memory_bytes = setup.limits.memory_bytes}) {
-    Assignment assignment{
-        .cells = {}, .seat = on, .token_budget = portion_.has_half_budget ? std::max<std::int64_t>(1, setup.token_budget / 2) : setup.token_budget};
-    for (const Cell* cell : portion_.cells) assignment.cells.push_back(*cell);
-    process_.send(setup.order(assignment));
-  }
-
-  const Portion& portion() const { return portion_; }
-  std::size_t seat() const { return seat_; }
-  ChildProcess& process() { return process_; }
-  const std::optional<WorkerMessage>& last_word() const { return last_word_; }
-
-  // Notes what the message means for its cells.
-  void hear(const WorkerMessage& message) {
-    heard_at_ = Clock::now();
-    if (message.kind == Kind::kBegin || message.kind == Kind::kEnd) began_at_ = heard_at_;
-    if (message.kind == Kind::kBegin) open_.insert(message.cell);
-    if (message.kind == Kind::kEnd) {
-      open_.erase(message.cell);
-      ended_.insert(message.cell);
-      if (message.status == TrialStatus::kFailed && is_out_of_memory(message.reason)) out_of_memory_.push_back(portion_.cells.at(message.cell));
-    }
-    if (message.kind >= Kind::kFinished) last_word_ = message;
-  }
-
-  // What was answered is to be saved. Before its first cell there is nothing: a model may take hours to be opened and pruned.
-  void stop() { open_.empty() && ended_.empty() ? process_.kill() : process_.close_input(); }
-
-  void keep_line(const std::string& line) {
-    if (line.empty()) return;
-    lines_.push_back(line.substr(0, 500));
-    if (lines_.size() > kLastWords) lines_.pop_front();
-  }
-
-  void kill_if_overdue(const Limits& limits, double grace_seconds) {
-    if (!why_killed_.empty()) return;
-    if (last_word_ && seconds_since(heard_at_) > kSecondsToEnd) process_.kill();
-    if (last_word_) return;
-    const double open = static_cast<double>(std::max<std::size_t>(1, open_.size()));  // cells that are measured together end together
-    if (limits.seconds > 0 && !open_.empty() && seconds_since(began_at_) > limits.seconds * open + grace_seconds) {
-      why_killed_ = fmt::format("timed out after {:.0f} s (limits.seconds is {}) and was killed", seconds_since(began_at_), limits.seconds);
-    } else if (seconds_since(heard_at_) > limits.silence_seconds) {
-      why_killed_ = fmt::format("said nothing for {:.0f} s (limits.silence_seconds is {}) and was killed", seconds_since(heard_at_), limits.silence_seconds);
-    } else {
-      return;
-    }
-    process_.kill();
-  }
-
-  // Why it is no more, for the rows of the cells it was at.
-  std::string death(const ChildProcess::End& end) const {
-    std::string text = "the worker that ran it ";
-    if (!why_killed_.empty()) {
-      text += why_killed_;
-    } else if (end.signal != 0) {
-      text += fmt::format("was killed by signal {} ({})", end.signal, end.signal == SIGKILL ? "out of memory?" : ::strsignal(end.signal));
-    } else {
-      text += fmt::format("ended with exit code {}", end.exit_code);
-    }
-    return lines_.empty() ? text : fmt::format("{}; its last words: {}", text, fmt::join(lines_, " | "));
-  }
-
-  bool died_of_memory(const ChildProcess::End& end) const {
-    if (!why_killed_.empty()) return false;
-    return end.signal == SIGKILL ||
-           std::ranges::any_of(lines_, [](const std::string& line) { return is_out_of_memory(line) || line.find("bad_alloc") != std::string::npos; });
-  }
-
-  const std::vector<const Cell*>& out_of_memory() const { return out_of_memory_; }
-
-  // The cells it was at when it died: all of them where it did not get to begin one.
-  std::vector<const Cell*> struck() const {
-    if (open_.empty() && ended_.empty()) return portion_.cells;
-    std::vector<const Cell*> cells;
-    for (const std::size_t i : open_) cells.push_back(portion_.cells[i]);
-    return cells;
-  }
-
-  std::vector<const Cell*> untouched() const {
-    std::vector<const Cell*> cells;
-    for (std::size_t i = 0; i < portion_.cells.size(); ++i) {
-      if (!ended_.contains(i) && !open_.contains(i)) cells.push_back(portion_.cells[i]);
-    }
-    return cells;
-  }
-
- private:
-  Portion portion_;
-  std::size_t seat_;
-  ChildProcess process_;
-  std::set<std::size_t> open_, ended_;  // cells, by their place in the order
-  std::vector<const Cell*> out_of_memory_;
-  Clock::time_point heard_at_ = Clock::now(), began_at_ = heard_at_;
-  std::optional<WorkerMessage> last_word_;
-  std::deque<std::string> lines_;
-  std::string why_killed_;
-};
 
 class WorkersRunner {
  public:
@@ -185,8 +64,9 @@ class WorkersRunner {
     const auto is_finished = std::ranges::partition(elsewhere_, [&](const Cell* cell) { return !finished.contains(cell->key); });
     for (const Cell* cell : is_finished) note_end(*cell, {.status = TrialStatus::kRunning, .reason = "another process has just finished it"});
     elsewhere_.erase(is_finished.begin(), is_finished.end());
+    look_ = Look::kSecond;
     for (CellGroup& group : group_cells(std::exchange(elsewhere_, {})))
-      waiting_.push_back({.kind = group.kind, .cells = std::move(group.cells), .look = Look::kSecond});
+      waiting_.push_back({.kind = group.kind, .cells = std::move(group.cells), .look = look_});
   }
 
   void look_whether_to_stop() {
@@ -209,8 +89,29 @@ class WorkersRunner {
     return std::ranges::any_of(portion.cells, [&](const Cell* cell) { return until_of(*cell) && is_to_come(unpruned_key(*cell)); });
   }
 
+  bool is_elsewhere(const std::string& key) const {
+    const auto ended = ends_.find(key);
+    const bool is_left = ended != ends_.end() && ended->second == TrialStatus::kRunning;
+    return (is_left || std::ranges::any_of(elsewhere_, [&](const Cell* cell) { return cell->key == key; })) && !log_.finished_keys().contains(key);
+  }
+
+  // What is compared with a trial that another process is running is left as that is.
+  void leave_what_waits_for_others() {
+    for (Portion& portion : waiting_) {
+      std::vector<const Cell*> left;
+      std::erase_if(portion.cells, [&](const Cell* cell) {
+        const bool waits = until_of(*cell) && is_elsewhere(unpruned_key(*cell));
+        if (waits) left.push_back(cell);
+        return waits;
+      });
+      for (const Cell* cell : left) leave_elsewhere(*cell, portion.look);
+    }
+    std::erase_if(waiting_, [](const Portion& portion) { return portion.cells.empty(); });
+  }
+
   // Measurements have the machine to themselves.
   void start_what_fits() {
+    if (!elsewhere_.empty() || look_ == Look::kSecond) leave_what_waits_for_others();
     while (!waiting_.empty()) {
       const auto next = std::ranges::find_if(waiting_, [&](const Portion& portion) { return !has_to_wait(portion); });
       if (next == waiting_.end()) return;
@@ -264,7 +165,7 @@ class WorkersRunner {
       progress.counters.tokens_forwarded = message.tokens_forwarded;
       progress.score = message.score;
       controls_.on_progress(progress);
-    } else if (message.kind == Kind::kEnd) {
+    } else if (message.kind == Kind::kEnd && !Worker::is_left_to_others(message)) {
       TrialEnd end{.status = message.status, .reason = message.reason};
       if (message.score) end.metrics.push_back(*message.score);
       end.seconds["total"] = message.seconds;
@@ -306,14 +207,17 @@ class WorkersRunner {
     }
     if (is_stopping_) return;
     const bool has_half_budget = worker.portion().has_half_budget || !again.empty();
-    if (!worker.portion().has_half_budget) rest.insert(rest.begin(), again.begin(), again.end());
+    if (!worker.portion().has_half_budget) {
+      for (const Cell* cell : again) ends_.erase(cell->key);  // what it ended with is not the last word
+      rest.insert(rest.begin(), again.begin(), again.end());
+    }
     if (!rest.empty())
       waiting_.push_front({.kind = worker.portion().kind, .cells = std::move(rest), .has_half_budget = has_half_budget, .look = worker.portion().look});
   }
 
   void leave_elsewhere(const Cell& cell, Look look) {
     if (look == Look::kSecond)
-      note_end(cell, {.status = TrialStatus::kRunning, .reason = "another process is running it"});
+      note_end(cell, {.status = TrialStatus::kRunning, .reason = "another process is running it, or the unpruned model that it is compared with"});
     else
       elsewhere_.push_back(&cell);
   }
@@ -337,6 +241,7 @@ class WorkersRunner {
   std::map<std::string, TrialStatus> ends_;  // newest, by key; kRunning: elsewhere
   std::size_t cells_total_;
   bool is_stopping_ = false;
+  Look look_ = Look::kFirst;
   std::optional<Error> failure_;
   SweepOutcome outcome_;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "harness/core/error.h"
+#include "harness/sweep/until_examples.h"
 
 namespace winnow {
 namespace {
@@ -31,12 +32,18 @@ Shard parse_shard(const std::string& text) {
 }
 
 std::vector<Cell> cells_of_shard(std::span<const Cell> grid, const Shard& shard) {
+  std::map<std::string, std::size_t> shard_of;                                      // by key
   std::map<std::pair<std::size_t, std::size_t>, std::size_t> first_of_measurement;  // (model, task) → shard of its first cell
-  std::vector<Cell> cells;
   for (std::size_t i = 0; i < grid.size(); ++i) {
     std::size_t owner = i * shard.count / grid.size();
     if (is_measured_together(grid[i])) owner = first_of_measurement.try_emplace({grid[i].model_index, grid[i].task_index}, owner).first->second;
-    if (owner == shard.index - 1) cells.push_back(grid[i]);
+    shard_of.emplace(grid[i].key, owner);
+  }
+  std::vector<Cell> cells;
+  for (const Cell& cell : grid) {
+    const auto reference = until_of(cell) ? shard_of.find(unpruned_key(cell)) : shard_of.end();
+    const std::size_t owner = reference == shard_of.end() ? shard_of.at(cell.key) : reference->second;
+    if (owner == shard.index - 1) cells.push_back(cell);
   }
   return cells;
 }

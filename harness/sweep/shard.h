@@ -17,7 +17,7 @@ struct Shard {
 Shard parse_shard(const std::string& text);
 
 // The cells of a shard: a run of neighbours, so that few variants are pruned twice. Decided by the grid alone, not by what is done. Cells that are
-// measured together are never parted. A shard may be empty.
+// measured together are never parted, nor one with "until" from the unpruned model's that it is compared with. A shard may be empty.
 std::vector<Cell> cells_of_shard(std::span<const Cell> grid, const Shard& shard);
 
 }  // namespace winnow

@@ -41,7 +41,8 @@ UntilExamples::UntilExamples(const UntilSettings& settings, const ExampleList& l
   const std::vector<Metric> metrics = reference.empty() ? std::vector<Metric>{} : task.aggregate(reference);
   if (metrics.empty()) {
     throw input_error(
-        "\"until\" compares with the unpruned model, which has no result for this task in this store; add the variant {{\"label\": \"dense\", \"steps\": []}}");
+        "\"until\" compares with the unpruned model, which has no good result for this task in this store; add the variant {{\"label\": \"dense\", \"steps\": "
+        "[]}}, or see why its cell failed");
   }
   if (metrics.front().unit != "share")
     throw unsupported_error("\"until\" needs a task whose headline is a share of right answers; this one has {}", metrics.front().name);

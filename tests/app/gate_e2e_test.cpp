@@ -68,6 +68,7 @@ TEST_F(GateProgram, GithubGetsAnnotationsAndTheSummary) {
   const ProgramResult result = gate("gsm8k >= 0.99", {"--github"}, "both.sqlite", {.environment = {{"GITHUB_STEP_SUMMARY", path("summary")}}});
   EXPECT_THAT(result.output, HasSubstr("::error title=gsm8k >= 0.99 · tiny · pruned::fail: gsm8k is 0.7880 (95 %25 0.7616 … 0.8122), to be >= 0.9900\n"));
   EXPECT_THAT(test::read_text(path("summary")), HasSubstr("# Gate: fail"));
+  EXPECT_EQ(gate("gsm8k >= 0.99", {"--github", "--format", "json"}).exit_code, 2);
 }
 
 TEST_F(GateProgram, CompareAndShowReadTheSameStore) {
@@ -79,6 +80,15 @@ TEST_F(GateProgram, CompareAndShowReadTheSameStore) {
   ASSERT_EQ(shown.exit_code, 0) << shown.errors;
   EXPECT_THAT(shown.output, HasSubstr("tiny · dense   against   tiny · pruned"));
   EXPECT_EQ(run_winnow({"show", path("both.sqlite"), "gsm8k/5000"}).exit_code, 2);
+}
+
+TEST_F(GateProgram, NothingThatIsShownIsAWorkflowCommand) {
+  {
+    Store store = Store::open(folder_ / "theirs.sqlite");
+    test::add_trial(store, {.variant = "dense", .grades = {{"gsm8k", {1}}}, .prompt = "::error::\n ::set-output name=x::"});
+  }
+  const ProgramResult shown = run_winnow({"show", path("theirs.sqlite"), "gsm8k/0"});
+  EXPECT_THAT(shown.output, HasSubstr("\n\\x3a:error::\n \\x3a:set-output name=x::"));
 }
 
 // The files that people copy work as they stand.

@@ -1,4 +1,5 @@
 // Frozen grids, shards, joined stores and the Slurm script, by the program as people use it.
+#include <SQLiteCpp/Database.h>
 #include <sys/mount.h>
 
 #include <algorithm>
@@ -42,6 +43,17 @@ TEST(DryRun, SaysTokensMemoryAndTimeAndWhereTheNumbersComeFrom) {
   EXPECT_THAT(after.output, HasSubstr("to do  tiny  random-6  mmlu  "));
   EXPECT_THAT(after.output, HasSubstr(": 4 cells, 2 done\nto do: 2 cells, "));
   EXPECT_THAT(after.errors, HasSubstr("estimate for 2 of 2 cells: what trials of the same model and task took on this machine"));
+}
+
+TEST(DryRun, TakesNothingFromSurroundingsThatNobodyOfOursWrote) {
+  const SampleSweep sweep(kTwoTasks);
+  ASSERT_EQ(sweep.run({}, {"--set", "variants=[{\"label\": \"dense\", \"steps\": []}]"}).exit_code, 0);
+  for (const char* environment : {"[]", "{\"machine\": \"x\"}"}) {
+    SQLite::Database(sweep.store().string(), SQLite::OPEN_READWRITE).exec(fmt::format("UPDATE environment SET environment_json = '{}'", environment));
+    const ProgramResult dry = sweep.run({}, {"--dry-run"});
+    EXPECT_EQ(dry.exit_code, 0) << dry.errors;
+    EXPECT_THAT(dry.errors, HasSubstr("matrix products in the model's sizes"));
+  }
 }
 
 // A cluster's login node.

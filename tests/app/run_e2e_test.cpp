@@ -102,6 +102,16 @@ TEST(Run, KeepsWhatATrialWasRunWith) {
   EXPECT_EQ(metrics.at("expert_sparsity"), 0.25);
 }
 
+TEST(Run, RefusesPathsThatCannotBeUsed) {
+  const SampleSweep sweep(R"([{"task": "gsm8k", "shots": 0, "limit": 2, "max_new_tokens": 4}])");
+  const ProgramResult run = sweep.run({}, {"--store", (sweep.folder() / "caf\xe9.sqlite").string()});
+  EXPECT_EQ(run.exit_code, 2);
+  EXPECT_THAT(run.errors, HasSubstr("caf\\xe9.sqlite: the path is not UTF-8"));
+  const ProgramResult dry = sweep.run({}, {"--dry-run", "--store", std::string(300, 'x') + ".sqlite"});
+  EXPECT_EQ(dry.exit_code, 3);
+  EXPECT_THAT(dry.errors, HasSubstr("xx.sqlite: File name too long; name another file or folder"));
+}
+
 TEST(Run, DryRunListsTheCellsAndWritesNothing) {
   const SampleSweep sweep;
   const ProgramResult dry = sweep.run({}, {"--dry-run"});

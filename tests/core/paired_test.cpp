@@ -90,6 +90,14 @@ TEST(Holm, EqualsStatsmodels) {
   EXPECT_EQ(holm(Values{0.01, 0.04, 0.03}), (Values{0.03, 0.06, 0.06}));
 }
 
+TEST(Holm, LeavesANumberThatIsNoneAloneAndCountsIt) {  // as statsmodels
+  const Values adjusted = holm(Values{0.01, std::nan(""), 0.04, 0.02});
+  EXPECT_EQ(adjusted[0], 0.04);
+  EXPECT_TRUE(std::isnan(adjusted[1]));
+  EXPECT_EQ(adjusted[2], 0.08);
+  EXPECT_EQ(adjusted[3], 0.06);
+}
+
 std::vector<PairedStratum> strata_of(const Json& list) {
   std::vector<PairedStratum> strata;
   for (const Json& stratum : list) strata.push_back({stratum[0].get<Values>(), stratum[1].get<Values>()});
@@ -122,6 +130,24 @@ TEST(StratifiedBootstrap, EqualsTheSameDrawsInPython) {
   }
 }
 
+TEST(StratifiedBootstrap, AgreesWithTheNormalIntervalOnManyPairs) {
+  PairedStratum stratum;
+  for (int i = 0; i < 1000; ++i) {
+    stratum.first.push_back(i % 5 != 0);
+    stratum.second.push_back(i % 3 != 0);
+  }
+  const PairedDifference normal = stratified_difference({{stratum}});
+  const Interval interval = stratified_bootstrap({{stratum}}, 2000, 7).difference;
+  EXPECT_NEAR(interval.low, normal.interval.low, 0.005);
+  EXPECT_NEAR(interval.high, normal.interval.high, 0.005);
+}
+
+TEST(StratifiedBootstrap, OfEqualPairsIsAPoint) {
+  const Interval interval = stratified_bootstrap({{{{1, 0, 1}, {1, 0, 1}}}}, 10, 0).difference;
+  EXPECT_EQ(interval.low, 0);
+  EXPECT_EQ(interval.high, 0);
+}
+
 TEST(StratifiedMean, JoinsStrataOfOneExample) {
   const StratumSample one{1, 1, 0}, other{1, 0, 0}, many{4, 0.5, 1.0 / 3};
   // The two ones become a stratum of two: mean 1/2, variance 1/2.
@@ -131,6 +157,12 @@ TEST(StratifiedMean, JoinsStrataOfOneExample) {
   EXPECT_NEAR(stratified_mean({{one, many}}).standard_error, std::sqrt(0.3 / 5), 1e-12);
   EXPECT_TRUE(std::isnan(stratified_mean({{one}}).standard_error));
   EXPECT_TRUE(std::isnan(stratified_mean({}).value));
+}
+
+TEST(StratifiedMean, KeepsTheWeightsOfStrataOfOneExample) {
+  const auto one = [](double mean, double weight) { return StratumSample{.count = 1, .mean = mean, .weight = weight}; };
+  EXPECT_NEAR(stratified_mean({{one(1, 0.5), one(0, 0.25), one(0, 0.25)}}).value, 0.5, 1e-12);
+  EXPECT_NEAR(stratified_mean({{one(1, 0.5), one(0, 0.25), one(0, 0.25)}}).standard_error, std::sqrt(1.0 / 3 / 3), 1e-12);
 }
 
 TEST(StratifiedMean, OfAWholePopulationIsCertain) {

@@ -114,31 +114,13 @@ TEST(PairedDifference, IsFirstMinusSecondAndWantsPairs) {
   EXPECT_THROW(paired_difference(Values{1}, Values{1, 0}), std::logic_error);
 }
 
-TEST(PairedBootstrap, EqualsTheSameDrawsInPython) {
-  for (const Json& recorded : scipy()["bootstrap"]) {
-    const Values first = recorded["first"], second = recorded["second"];
-    const Interval interval = paired_bootstrap(first, second, recorded["replicates"], recorded["seed"], recorded["level"]);
-    EXPECT_NEAR(interval.low, recorded["low"].get<double>(), 1e-14);
-    EXPECT_NEAR(interval.high, recorded["high"].get<double>(), 1e-14);
-  }
-}
-
-TEST(PairedBootstrap, AgreesWithTheNormalIntervalOnManyPairs) {
-  Values first, second;
-  for (int i = 0; i < 1000; ++i) {
-    first.push_back(i % 5 != 0);
-    second.push_back(i % 3 != 0);
-  }
-  const PairedDifference normal = paired_difference(first, second);
-  const Interval interval = paired_bootstrap(first, second, 2000, 7);
-  EXPECT_NEAR(interval.low, normal.interval.low, 0.005);
-  EXPECT_NEAR(interval.high, normal.interval.high, 0.005);
-}
-
-TEST(PairedBootstrap, OfEqualPairsIsAPoint) {
-  const Interval interval = paired_bootstrap(Values{1, 0, 1}, Values{1, 0, 1}, 10, 0);
-  EXPECT_EQ(interval.low, 0);
-  EXPECT_EQ(interval.high, 0);
+TEST(Quantiles, OfANumberThatIsNoneAreNone) {
+  const double none = std::nan("");
+  EXPECT_TRUE(std::isnan(median(Values{1, none, 3})));
+  EXPECT_TRUE(std::isnan(quantile(Values{1, none, 3}, 0)));
+  Values many;  // enough for a sort that trusts its order to leave the list
+  for (int i = 0; i < 500; ++i) many.push_back(i % 3 == 0 ? none : i);
+  EXPECT_TRUE(std::isnan(median(many)));
 }
 
 }  // namespace

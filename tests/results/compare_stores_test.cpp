@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "results/comparison_report.h"
 #include "tests/results/graded_store.h"
 #include "tests/support/errors.h"
@@ -47,6 +49,37 @@ TEST_F(CompareStores, PairsTrialsOfDifferentStores) {
   EXPECT_EQ(json["scores"][0]["counts"]["only_first"], 3);
   EXPECT_EQ(json["scores"][0]["p"], 0.625);
   EXPECT_TRUE(json["how"].contains("difference"));
+}
+
+TEST_F(CompareStores, ACostIsNoMetricOfTheAnswers) {
+  for (const char* variant : {"dense", "frequency"})
+    add("a.sqlite", {.variant = variant, .grades = {{"gsm8k", {1, 0, 1}}}, .more = {{.name = "peak_bytes", .filter = "other", .value = 5, .unit = "bytes"}}});
+  std::vector<Store> stores;
+  stores.push_back(Store::open_read_only(folder_ / "a.sqlite"));
+  EXPECT_ERROR(compare_stores(stores, {.first = "dense", .second = "frequency", .tasks = {}, .metric = MetricChoice{"peak_bytes", ""}}), kInput,
+               "the answers hold no 'peak_bytes' that examples could be compared by");
+}
+
+TEST_F(CompareStores, AnIdentityThatNobodyOfOursWroteHasNoSettings) {
+  add("a.sqlite", {.variant = "dense", .grades = {{"gsm8k", {1, 0, 1}}}, .settings = Json::array({1, 2})});
+  add("a.sqlite", {.variant = "frequency", .grades = {{"gsm8k", {1, 0, 0}}}, .settings = 7});
+  EXPECT_EQ(compare({"a.sqlite"}, "dense", "frequency").scores.size(), 1u);
+}
+
+TEST_F(CompareStores, APerplexityThatIsNoneLeavesTheOtherPValues) {
+  const auto [dense, pruned] = test::paired_grades(6, 9, 1, 2);
+  for (const char* task : {"arc", "gsm8k"}) {
+    add("a.sqlite", {.variant = "dense", .grades = {{task, dense}}, .task = task});
+    add("a.sqlite", {.variant = "frequency", .grades = {{task, pruned}}, .task = task});
+  }
+  add("a.sqlite", {.variant = "dense", .grades = {{"wiki", {2}}}, .task = "wiki"});
+  add("a.sqlite", {.variant = "frequency", .grades = {{"wiki", {3}}}, .task = "wiki"});
+  const ComparisonReport report = compare({"a.sqlite"}, "dense", "frequency");
+  ASSERT_EQ(report.scores.size(), 3u);
+  EXPECT_NEAR(report.scores[0].p, 0.021484375, 1e-12);
+  EXPECT_NEAR(report.scores[0].holm_p, 3 * 0.021484375, 1e-12);
+  EXPECT_NEAR(report.scores[1].holm_p, 3 * 0.021484375, 1e-12);
+  EXPECT_TRUE(std::isnan(report.scores[2].holm_p));  // of one example
 }
 
 TEST_F(CompareStores, RefusesTrialsThatWereAskedInOtherWords) {

@@ -100,14 +100,15 @@ TEST(Comparison, OfPerplexitiesIsOfTheirLogarithms) {
     second.push_back(outcome_of({"wikitext", i, n, n, "a"}, {{"log_likelihood", -110.0 - i}, {"words", 50}, {"bytes", 300}}));
   }
   Metric metric{.name = "word_perplexity", .value = 0, .unit = "perplexity"};
-  const Grade grade = grade_of(metric, first[0]);
+  const Grade grade = grade_of(metric, first);
   EXPECT_EQ(grade.weight, "words");
   const ScoreComparison score = compare_scores(pair_outcomes({{first}}, {{second}}, grade, ""), grade, {});
   EXPECT_NEAR(score.first, std::exp(510 / 250.0), 1e-12);
   EXPECT_NEAR(*score.ratio, std::exp(0.2), 1e-12);
   EXPECT_NEAR(score.ratio_interval.low, std::exp(0.2), 1e-12);  // every document moved alike
   metric.name = "acc_norm";
-  EXPECT_ERROR(grade_of(metric, first[0]), kInput, "the answers hold no 'acc_norm' that examples could be compared by");
+  EXPECT_ERROR(grade_of(metric, first), kInput, "the answers hold no 'acc_norm' that examples could be compared by");
+  EXPECT_ERROR_HAS(grade_of(metric, std::vector<Outcome>{}), kInput, "the answers hold no 'acc_norm'");
 }
 
 TEST(Comparison, OfAnAverageOfTasksLetsEachTaskWeighAlike) {

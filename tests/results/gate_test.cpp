@@ -66,6 +66,55 @@ TEST_F(GateTest, RetentionPassesFailsOrCannotSay) {
   EXPECT_EQ(verdict("gsm8k >= dense + 0.02").verdict, Verdict::kFail);
 }
 
+TEST_F(GateTest, ReplicatesThatAllAgreeAreNoCertainty) {
+  const auto [dense, pruned] = test::paired_grades(30, 0, 0, 20);
+  add({"dense", {{"gsm8k", dense}}});
+  for (const char* seed : {"wanda seed=1", "wanda seed=2", "wanda seed=3"}) add({seed, {{"gsm8k", pruned}}});
+  for (const char* rule : {"retention(gsm8k) >= 0.99 vs dense", "difference(gsm8k) >= -0.01 vs dense"}) {
+    const RuleVerdict unsure = verdict(rule);
+    EXPECT_EQ(unsure.variant, "wanda");
+    EXPECT_EQ(unsure.verdict, Verdict::kInconclusive) << rule;
+    EXPECT_GT(*unsure.examples_needed, 50);
+  }
+  const Interval interval = *verdict("difference(gsm8k) >= -0.01 vs dense").interval;
+  EXPECT_NEAR(interval.high, 2.00957524 * std::sqrt(2.0 / 52 / 50), 1e-7);  // t of 49 degrees: two discordant pairs that nobody saw
+  EXPECT_EQ(verdict("retention(gsm8k) >= 0.8 vs dense").verdict, Verdict::kPass);
+  EXPECT_EQ(verdict("difference(gsm8k) >= 0.1 vs dense").verdict, Verdict::kFail);
+}
+
+TEST_F(GateTest, ReplicatesAreHeldAgainstTheirOwnDrawsInTheBaseline) {
+  const auto [dense, pruned] = test::paired_grades(200, 200, 0, 0);
+  add({"dense", {{"gsm8k", dense}}});
+  for (const char* seed : {"wanda seed=1", "wanda seed=2"})
+    for (const char* file : {"a.sqlite", "now.sqlite"}) add({seed, {{"gsm8k", pruned}}}, file);
+  const Baseline before = baseline_of("a.sqlite");
+  EXPECT_EQ(verdict("gsm8k >= 0.9 * baseline", &before, "now.sqlite").verdict, Verdict::kPass);
+  EXPECT_EQ(verdict("gsm8k >= 0.9 * dense", &before, "now.sqlite").verdict, Verdict::kFail);
+}
+
+TEST_F(GateTest, ReplicatesAskTheSameExamplesSoTheirMeanIsNoSurerOfThem) {
+  const auto [dense, pruned] = test::paired_grades(30, 0, 0, 20);
+  const double error = std::sqrt(0.6 * 0.4 / 49);
+  for (const char* seed : {"wanda seed=1", "wanda seed=2", "wanda seed=3"}) add({.variant = seed, .grades = {{"gsm8k", pruned}}, .standard_error = error});
+  const RuleVerdict unsure = verdict("gsm8k >= 0.59");
+  EXPECT_EQ(unsure.verdict, Verdict::kInconclusive);
+  EXPECT_NEAR(unsure.value - unsure.interval->low, 2.00957524 * std::sqrt(error * error + 2.0 / 52 / 50), 1e-7);
+  EXPECT_GT(*unsure.examples_needed, 50);
+  EXPECT_EQ(unsure.how, "mean over 3 calibration draws, t interval over examples and draws");
+  EXPECT_EQ(verdict("gsm8k >= 0.4").verdict, Verdict::kPass);
+}
+
+TEST_F(GateTest, APartIsJudgedUnderTheFilterThatIsAskedFor) {
+  const auto part = [](const char* filter, double value, const char* leaf) {
+    return Metric{.name = "exact_match", .filter = filter, .value = value, .standard_error = 0.001, .unit = "share", .count = 1000, .leaf = leaf};
+  };
+  add({.variant = "pruned",
+       .grades = {{"gsm8k", {1, 0}}},
+       .more = {part("strict", 0.2, ""), part("flexible", 0.7, ""), part("strict", 0.2, "gsm8k_hard"), part("flexible", 0.7, "gsm8k_hard")}});
+  EXPECT_EQ(verdict("'exact_match,flexible'(gsm8k_hard) >= 0.6").verdict, Verdict::kPass);
+  EXPECT_EQ(verdict("'exact_match,strict'(gsm8k_hard) >= 0.6").verdict, Verdict::kFail);
+}
+
 TEST_F(GateTest, ANumberIsHeldAgainstTheSharesOwnInterval) {
   add_pairs(780, 10, 8, 202);  // 788 of 1000: 0.762 … 0.812
   EXPECT_EQ(verdict("gsm8k >= 0.75").verdict, Verdict::kPass);

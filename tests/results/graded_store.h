@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct GradedTrial {
   std::vector<Metric> more = {};   // beside the headline
   std::string metric = "acc";
   std::string label = {};  // of the task in reports; empty: its name
+  std::optional<double> standard_error = {};
 };
 
 inline Cell cell_of(const GradedTrial& trial) {
@@ -57,7 +59,8 @@ inline void add_trial(Store& store, const GradedTrial& trial) {
   }
   store.append(open.id, answers, {});
   TrialEnd end;
-  end.metrics.push_back({.name = trial.metric, .value = right / count, .unit = "share", .count = static_cast<std::int64_t>(count)});
+  end.metrics.push_back(
+      {.name = trial.metric, .value = right / count, .standard_error = trial.standard_error, .unit = "share", .count = static_cast<std::int64_t>(count)});
   end.metrics.insert(end.metrics.end(), trial.more.begin(), trial.more.end());
   store.finish(open.id, end);
 }

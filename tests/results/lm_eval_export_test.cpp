@@ -1,5 +1,6 @@
 #include "results/lm_eval_export.h"
 
+#include <SQLiteCpp/Database.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,7 +8,7 @@
 
 #include "harness/core/json.h"
 #include "results/lm_eval_layout.h"
-#include "tests/results/sample_trials.h"
+#include "tests/results/graded_store.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 
@@ -250,6 +251,17 @@ TEST_F(LmEvalExport, TasksThatShareALeafStandInFilesOfTheirOwn) {
   EXPECT_EQ(group["group_subtasks"], Json({{"lu_average", {"boolq"}}}));
   EXPECT_EQ(group["versions"]["boolq"], 2);
   EXPECT_NE(files[0].parent_path(), files[2].parent_path());
+}
+
+TEST_F(LmEvalExport, ATimeThatNobodyOfOursWroteIsNoPath) {
+  {
+    Store store = Store::open(folder_ / "store.sqlite");
+    test::add_trial(store, {"dense", {{"gsm8k", {1, 0}}}});
+  }
+  SQLite::Database((folder_ / "store.sqlite").string(), SQLite::OPEN_READWRITE).exec("UPDATE trials SET started_at = '/../../x:1'");
+  std::vector<Store> stores;
+  stores.push_back(Store::open_read_only(folder_ / "store.sqlite"));
+  for (const std::filesystem::path& file : export_lm_eval(stores, folder_ / "out")) EXPECT_EQ(file.parent_path(), folder_ / "out" / "tiny__dense");
 }
 
 TEST_F(LmEvalExport, AStoreWithoutAGoodTrialIsRefused) {

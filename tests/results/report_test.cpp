@@ -204,6 +204,26 @@ TEST(Report, SvgPlacesScoresByTheBytesTheyTakeAndSaysWhatABitmapWouldTake) {
   EXPECT_THAT(svg, HasSubstr("<circle cx=\"391.8\" cy="));
 }
 
+TEST(Report, SvgIsXmlWhateverTheNamesAreAndCutsOnlyThem) {
+  const std::string name = "\"<a&b>\uFFFE\x01" + std::string(200, 'x');
+  const std::string svg = report_svg(rank({make_trial("tiny", name, "gsm8k", {accuracy(0.5, 0.08), stored(4096)})}), "gsm8k");
+  EXPECT_THAT(svg, HasSubstr(">&quot;&lt;a&amp;b&gt;\\u{fffe}\\x01xxx"));
+  EXPECT_THAT(svg, HasSubstr("x… 0.5000</text>"));
+  EXPECT_THAT(svg, HasSubstr("what a bitmap of the masked weights would take</text>"));
+}
+
+TEST(Report, SvgEndsWhateverTheNumbersAre) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto perplexity = [](double value) { return Metric{"word_perplexity", "none", value, std::nullopt, "perplexity", false, 5}; };
+  EXPECT_ERROR_HAS(report_svg(rank({make_trial("tiny", "dense", "gsm8k", {accuracy(0.5, 0.08), stored(infinity)})}), ""), kInput, "no row has both");
+  // Steps between the two are lost beside 1e20.
+  const std::string far = report_svg(rank({make_trial("tiny", "dense", "wikitext", {perplexity(1e20), stored(0)}),
+                                           make_trial("tiny", "half", "wikitext", {perplexity(1e20 + 49152), stored(0)})}),
+                                     "");
+  const std::string same = report_svg(rank({make_trial("tiny", "dense", "wikitext", {perplexity(1e20), stored(4096)})}), "");
+  EXPECT_THAT(far + same, testing::Not(HasSubstr("nan")));
+}
+
 TEST(Report, SvgSaysWhatIsMissing) {
   EXPECT_ERROR_HAS(report_svg(rank(sample_trials()), "gsm8k"), kInput, "add {\"task\": \"footprint\"}");
   EXPECT_ERROR_HAS(report_svg(rank(sample_trials()), "mmlu"), kInput, "no row has a score of task 'mmlu'; the stores hold: gsm8k, wikitext");

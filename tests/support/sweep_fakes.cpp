@@ -86,6 +86,7 @@ void FakeModel::answer(std::span<const Request> requests, const AnswerSettings&,
 }
 
 ModelIdentity FakeOpener::identify(const ModelSpec& model) {
+  on_identify();
   if (!model.recorded.empty()) return {.content_sha256 = "recording", .is_recorded = true};
   return {.content_sha256 = content + model.name, .tokenizer_sha256 = "tokens", .has_random_weights = random_weights, .engine_version = "7"};
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -52,8 +53,9 @@ class FakeOpener : public ModelOpener {
   int fail_at = -1;         // the answer with this number throws
   std::string cannot_open;  // sentence of the std::runtime_error that open throws
   std::string unsupported;  // … or of the Error(kUnsupported)
-  std::string wrong;        // sentence of the Error(kInput) that check throws
-  std::string changed;      // sentence of the std::runtime_error that check_unchanged throws
+  std::function<void()> on_identify = [] {};
+  std::string wrong;    // sentence of the Error(kInput) that check throws
+  std::string changed;  // sentence of the std::runtime_error that check_unchanged throws
   bool random_weights = false;
   std::string content = "weights";
 };

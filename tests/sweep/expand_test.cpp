@@ -31,6 +31,16 @@ TEST(Expand, MakesEveryCombinationModelByModel) {
   EXPECT_EQ(cells[4].model_index, 1u);
 }
 
+TEST(Expand, RefusesAProductThatNobodyCouldRun) {
+  Sweep sweep = parse_sweep(letters_sweep(), "s.json", "/sweeps", test::fake_pruners());
+  sweep.models.resize(1001, sweep.models.front());
+  sweep.variants.resize(1000, sweep.variants.front());
+  test::FakeOpener opener;
+  test::FakeDatasets datasets;
+  EXPECT_ERROR(expand(sweep, opener, datasets), kInput,
+               "the sweep has 1001 models × 1000 variants × 1 tasks, 1001000 cells; at most 1000000 are run, so make several sweeps of it");
+}
+
 TEST(Expand, PairsRecordedOutputsWithTheEmptyVariantOnly) {
   const std::vector<Cell> cells = cells_of(letters_sweep(kTasks, R"([{"name": "theirs", "recorded": "r.jsonl"}])"));
   ASSERT_EQ(cells.size(), 1u);

@@ -86,6 +86,9 @@ TEST(Grid, RefusesWhatMakesNoSense) {
   refuse(R"("grid": {"variants[half].steps[0].seed": 3})", "s.json:1:43: grid.variants[half].steps[0].seed: expected a list of values to try, found a number");
   refuse(R"("grid": {"variants[half].steps[0].seed": []})", "found an empty list");
   refuse(R"("grid": {"variants[half].steps[0].seed": [1, 2, 1]})", "s.json:1:50: grid.variants[half].steps[0].seed[2]: 1 stands in the list twice");
+  std::string many = "0";
+  for (int i = 1; i <= 10000; ++i) many += fmt::format(", {}", i);
+  refuse(R"("grid": {"variants[half].steps[0].seed": [)" + many + "]}", "the list has 10001 values; at most 10000 are tried");
   refuse(R"("grid": {"variants[third].steps[0].seed": [1]})", "s.json:1:11: grid.variants[third].steps[0].seed: nothing in the sweep has that path");
   refuse(R"("grid": {"variants[half].steps[0].seed": [1, 13]})", "13 halves are too unlucky (with seed=13 of the grid)");
   refuse(R"("grid": {"variants[half].steps[0].sead": [1]})", "did you mean 'seed'?");

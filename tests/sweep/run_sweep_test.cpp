@@ -112,6 +112,29 @@ TEST(RunSweep, AModelThatCannotBeOpenedFailsItsCellsOnly) {
   EXPECT_EQ(bench.log.trials[1].end->reason, "no such luck");
 }
 
+TEST(RunSweep, AModelThatIsNoLongerThereFailsItsCellsOnly) {
+  Bench bench;
+  const std::vector<Cell> cells = expand(bench.sweep, bench.opener, bench.datasets);
+  bench.opener.on_identify = [] { throw input_error("model 'one': nobody answers"); };
+  EXPECT_EQ(run_sweep(bench.sweep, cells, bench.opener, bench.datasets, bench.log, bench.controls).failed, 2u);
+  EXPECT_EQ(bench.log.trials.at(1).end->reason, "model 'one': nobody answers");
+}
+
+TEST(RunSweep, AModelWhoseOpeningWasBrokenOffByAStopStaysToBeRun) {
+  Bench bench;
+  const std::vector<Cell> cells = expand(bench.sweep, bench.opener, bench.datasets);
+  bool is_asked_to_stop = false;
+  bench.controls.should_stop = [&] { return is_asked_to_stop; };
+  bench.opener.on_identify = [&] {
+    is_asked_to_stop = true;
+    throw std::runtime_error("stopped while it waited for its server");
+  };
+  const SweepOutcome outcome = run_sweep(bench.sweep, cells, bench.opener, bench.datasets, bench.log, bench.controls);
+  EXPECT_TRUE(outcome.stopped);
+  EXPECT_EQ(outcome.failed, 0u);
+  EXPECT_TRUE(bench.log.trials.empty());
+}
+
 TEST(RunSweep, UnsupportedCellsAreSkippedOnce) {
   Bench bench;
   bench.opener.unsupported = "not here";

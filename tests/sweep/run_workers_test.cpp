@@ -70,6 +70,38 @@ TEST(RunWorkers, AVariantWithUntilWaitsForTheUnprunedModel) {
   EXPECT_THAT(ended_before, ElementsAre(0u, 1u));
 }
 
+TEST(RunWorkers, AVariantWithUntilWaitsForTheSecondTryOfTheUnprunedModelToo) {
+  Bench bench("[ $attempt = 1 ] && { begin 0; kill -KILL $$; }; sleep 0.2; run_all", R"([{"task": "letters", "limit": 20, "until": {"difference": 0.1}}])");
+  bench.setup.seats = {{}, {}};
+  std::vector<std::size_t> ended_before;
+  bench.setup.order = [&, order = bench.setup.order](const Assignment& assignment) {
+    ended_before.push_back(bench.ends.size());
+    return order(assignment);
+  };
+  EXPECT_EQ(bench.run().ran, 2u);
+  EXPECT_THAT(ended_before, ElementsAre(0u, 1u, 2u));
+}
+
+TEST(RunWorkers, AVariantWithUntilIsLeftWithTheUnprunedModelThatAnotherProcessRuns) {
+  Bench bench("say '{\"kind\":4,\"cell\":0}'", R"([{"task": "letters", "limit": 20, "until": {"difference": 0.1}}])");
+  EXPECT_EQ(bench.run().elsewhere, 2u);
+  ASSERT_EQ(bench.assignments.size(), 2u);
+  for (const Assignment& assignment : bench.assignments) EXPECT_EQ(assignment.cells.at(0).variant, "dense");
+  EXPECT_EQ(bench.ends.back().second.reason, "another process is running it, or the unpruned model that it is compared with");
+}
+
+TEST(RunWorkers, AVariantWithUntilRunsOnceAnotherProcessHasTheUnprunedModelsAnswers) {
+  Bench bench("[ $attempt = 1 ] && say '{\"kind\":4,\"cell\":0}' || run_all", R"([{"task": "letters", "limit": 20, "until": {"difference": 0.1}}])");
+  bench.setup.order = [&, order = bench.setup.order](const Assignment& assignment) {
+    if (bench.log.trials.empty()) bench.log.trials.push_back({.cell = assignment.cells.at(0), .end = TrialEnd{}});
+    return order(assignment);
+  };
+  const SweepOutcome outcome = bench.run();
+  EXPECT_EQ(outcome.ran, 1u);
+  EXPECT_EQ(outcome.elsewhere, 1u);
+  EXPECT_EQ(bench.assignments.at(1).cells.at(0).variant, "half");
+}
+
 TEST(RunWorkers, ACrashIsARowWithItsSignalAndLastWordsAndTheRestGoesOn) {
   Bench bench("[ $attempt = 1 ] || { run_all; exit; }; begin 0; end 0 1; begin 1; echo 'so it ends' >&2; kill -SEGV $$");
   std::vector<std::string> lines;
@@ -199,6 +231,14 @@ TEST(RunWorkers, LooksOnceMoreAtWhatOthersHadWhenTheRestIsDone) {
   const SweepOutcome outcome = bench.run();
   EXPECT_EQ(outcome.elsewhere, 0u);
   EXPECT_EQ(outcome.ran, 6u);
+}
+
+TEST(RunWorkers, LooksOnceMoreWhereAWorkerSaysThatAnotherProcessHasTheCell) {
+  Bench bench("[ $attempt -gt 2 ] && { run_all; exit; }; begin 0; end 0 1; end 1 0 'another process is running it'; end 2 0; say '{\"kind\":4,\"cell\":0}'");
+  const SweepOutcome outcome = bench.run();
+  EXPECT_EQ(outcome.elsewhere, 0u);
+  EXPECT_EQ(outcome.ran, 6u);
+  EXPECT_EQ(bench.assignments.size(), 4u);
 }
 
 TEST(RunWorkers, TellsProgressOfTheWholeSweep) {

@@ -1,5 +1,6 @@
 #include "harness/sweep/shard.h"
 
+#include "harness/sweep/until_examples.h"
 #include "tests/support/errors.h"
 
 namespace winnow {
@@ -34,6 +35,22 @@ TEST(Shard, DoesNotPartWhatIsMeasuredTogether) {
   }
   EXPECT_EQ(cells_of_shard(cells, {1, 5}).size(), 4u);
   EXPECT_EQ(cells_of_shard(cells, {5, 5}).size(), 1u);
+}
+
+TEST(Shard, KeepsAVariantWithUntilBesideTheUnprunedModelThatItIsComparedWith) {
+  std::vector<Cell> cells = grid(8);
+  const auto identity = [](const char* model, const Json& steps, const Json& settings) {
+    return Json{{"model", model}, {"steps", steps}, {"task", {{"settings", settings}}}};
+  };
+  cells[0].identity = identity("a", Json::array(), Json::object());
+  cells[5].identity = identity("a", {"half"}, {{"until", {{"difference", 0.1}}}});
+  cells[6].identity = identity("b", {"half"}, {{"until", {{"difference", 0.1}}}});  // is compared with nothing of this grid
+  cells[0].key = unpruned_key(cells[5]);
+  const std::vector<Cell> first = cells_of_shard(cells, {1, 8});
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_EQ(first[1].key, "5");
+  EXPECT_TRUE(cells_of_shard(cells, {6, 8}).empty());
+  EXPECT_EQ(cells_of_shard(cells, {7, 8}).size(), 1u);
 }
 
 TEST(Shard, IsWrittenAsPartOfHowMany) {

@@ -60,7 +60,8 @@ TEST(RunUntil, TheUnprunedModelGoesFirstWhereverItStands) {
 TEST(RunUntil, NeedsTheUnprunedModelFirst) {
   UntilBench bench(letters_sweep(kUntil, R"([{"name": "one", "path": "one"}])", R"([{"label": "half", "steps": [{"pruner": "halve"}]}])"));
   EXPECT_EQ(bench.run().failed, 1u);
-  EXPECT_THAT(bench.log.trials[0].end->reason, HasSubstr("compares with the unpruned model, which has no result for this task in this store; add the variant"));
+  EXPECT_THAT(bench.log.trials[0].end->reason,
+              HasSubstr("compares with the unpruned model, which has no good result for this task in this store; add the variant"));
 }
 
 TEST(RunUntil, ADefaultThatIsWrittenOutIsTheSameCell) {

@@ -36,6 +36,14 @@ TEST_F(Device, TellsItsMemoryBeforeAnythingLiesThere) {
   EXPECT_EXIT(std::exit(tells() ? 0 : 1), testing::ExitedWithCode(0), "");
 }
 
+TEST_F(Device, DrawsTheRandomWeightsOfTheCpu) {
+  const ModelConfig config{.family = "mixtral", .dtype = "bf16"};
+  const TensorSpec spec{.role = Role::kQuery, .layer = 0, .name = "a", .shape = {4100, 4099}};  // more than is drawn at once
+  const at::Tensor there = random_weights(config, 7)->read_near(spec, test::current_device());
+  EXPECT_EQ(there.device(), test::current_device());
+  EXPECT_TRUE(there.cpu().equal(random_weights(config, 7)->read(spec)));
+}
+
 TEST_F(Device, GivesWhatTheCpuGivesInF32) {
   for (const RandomShape& shape : device_shapes())
     expect_near(run_workload(random_model(shape, 3), 12), workload_on_cpu(shape, at::kFloat, 12), 1e-4, shape.family);

@@ -47,7 +47,7 @@ RealisedSparsity measure(const PrunePlan& plan, const PlanRequest& request, cons
   const WeightCount after = count_weights(pruned.tensors, [&](const TensorSpec& tensor) -> std::int64_t {
     if (shares_storage(tensor)) return 0;
     if (!has_zeros) return elements(tensor);
-    const std::int64_t nonzero = pruned.weights->read(tensor).count_nonzero().item<std::int64_t>();
+    const std::int64_t nonzero = pruned.weights->read_near(tensor, request.walk.device).count_nonzero().item<std::int64_t>();
     pruned.weights->release(tensor);
     return nonzero;
   });

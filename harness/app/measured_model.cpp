@@ -54,6 +54,12 @@ class ResidentModel : public TimedModel {
   std::int64_t token_budget_;
 };
 
+// Whether the model has the dense one's weights, all of them.
+bool leaves_weights(const PrunePlan& plan) {
+  return plan.masks.empty() && plan.weights.empty() &&
+         std::ranges::all_of(plan.layers, [](const LayerPlan& layer) { return layer.kept.empty() && layer.representatives.empty() && layer.merges.empty(); });
+}
+
 bool shares_storage(const ModelConfig& config, const TensorSpec& tensor) {
   if (tensor.expert < 0) return false;
   const std::vector<int>& storage = config.layers[tensor.layer].expert_storage;
@@ -96,11 +102,14 @@ class EngineModel : public EngineMeasuredModel {
 
   std::vector<MatrixKind> weights(VariantNumber variant, const OnStep& on_step) override {
     const Planned& of = planned(variant);
+    const bool are_dense = leaves_weights(of.plan);
+    if (are_dense && !dense_kinds_.empty()) return dense_kinds_;
     std::vector<MatrixKind> kinds;
     for (RoleMoments& role : weight_moments(of.pruned.config, of.pruned.tensors, *of.pruned.weights, parts_.load.dtype, on_step)) {
       const bool is_linear = role.role != Role::kEmbedding && role.role != Role::kOutputHead;
       kinds.push_back({role_name(role.role), is_linear, role.all, role.nonzero});
     }
+    if (are_dense) dense_kinds_ = kinds;
     return kinds;
   }
 
@@ -128,7 +137,10 @@ class EngineModel : public EngineMeasuredModel {
     return use;
   }
 
-  std::unique_ptr<TimedModel> open(VariantNumber variant) override { return std::make_unique<ResidentModel>(load(planned(variant)), parts_.token_budget); }
+  std::unique_ptr<TimedModel> open(VariantNumber variant) override {
+    if (!parts_.load.device.is_cpu()) restart_device_peaks(parts_.load.device);  // large blocks that earlier models left would be cut up
+    return std::make_unique<ResidentModel>(load(planned(variant)), parts_.token_budget);
+  }
 
   std::int64_t available_bytes() const override {
     return parts_.load.device.is_cpu() ? static_cast<std::int64_t>(machine_memory().available_bytes) : device_memory(parts_.load.device).free_bytes;
@@ -284,6 +296,7 @@ class EngineModel : public EngineMeasuredModel {
   MeasuredParts parts_;
   std::unique_ptr<Planned> dense_;
   std::vector<std::unique_ptr<Planned>> planned_;  // by variant
+  std::vector<MatrixKind> dense_kinds_;            // once they were looked at
   std::vector<VariantNumber> alive_;               // while some walk together: those that have not failed
 };
 

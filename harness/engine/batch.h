@@ -13,9 +13,9 @@ struct KvBlock {
   std::int64_t length = 0;
 };
 
-// The first `length` positions of a block.
+// The first `length` positions of a block. Devices may move it beside others that are read with it, which changes none of its numbers.
 struct ContextPart {
-  const KvBlock* block;
+  KvBlock* block;
   std::int64_t length;
 };
 

@@ -32,6 +32,7 @@ at::Device open_cuda() {
   if (!at::hasCUDA() || at::getNumGPUs() == 0) {
     throw unsupported_error("device cuda: {} finds no GPU or no NVIDIA driver on this machine; use device cpu", library.string());
   }
+  at::globalContext().lazyInitDevice(at::kCUDA);  // its allocator tells nothing of a device before
   // f32 is f32 and sums of bf16 products are f32, as on the CPU.
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowBF16ReductionCuBLAS(false);

@@ -78,8 +78,7 @@ std::shared_ptr<DeviceBatch> lay_out(const Model& model, const PackedBatch& batc
   auto layout = std::make_shared<DeviceBatch>();
   const at::Tensor positions = row_positions(batch).to(model.device, /*non_blocking=*/true),
                    frequencies = model.rope_frequencies.to(model.device, /*non_blocking=*/true);
-  const at::Tensor angles = positions.unsqueeze(1) * frequencies.unsqueeze(0);
-  layout->rope = {angles.cos(), angles.sin()};
+  layout->rope = wide_rope(positions, frequencies);
   layout->is_step = is_one_step(batch);
 
   std::vector<std::vector<std::pair<std::size_t, ContextPart>>> by_level;

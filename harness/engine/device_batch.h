@@ -27,7 +27,7 @@ struct ContextLevel {
 
 // A batch as a device wants it: worked out and uploaded once, used in every layer.
 struct DeviceBatch {
-  RopeTable rope;                    // on the device
+  WideRope rope;                     // on the device
   std::vector<ContextLevel> levels;  // the first parts of all segments' contexts, the second parts …
   Runs own;                          // every segment's rows over themselves, causally; no runs where is_step
   // Every segment is one row that its kept block takes: the last level is then those blocks with the new position in them.
@@ -38,6 +38,9 @@ struct DeviceBatch {
     at::Tensor cumulative_keys, keys_used;
   };
   std::vector<Places> places;  // by level
+  // Likewise the rows of the common store that a step's new positions take; int64 on the device.
+  std::vector<std::int64_t> new_rows;
+  at::Tensor new_rows_on_device;
 };
 
 std::shared_ptr<DeviceBatch> lay_out(const Model& model, const PackedBatch& batch);

@@ -20,14 +20,23 @@ void observe(const Observer& observer, int layer, std::initializer_list<Role> ro
   for (const Role role : roles) observer.linear({layer, role, input});
 }
 
+// Queries and keys at their positions.
+std::pair<at::Tensor, at::Tensor> rotate_both(const Model& model, const PackedBatch& batch, const at::Tensor& query, const at::Tensor& keys) {
+  if (takes_device_path(query)) {
+    const WideRope& rope = layout_of(model, batch).rope;
+    return {rotate(query, rope), rotate(keys, rope)};
+  }
+  const RopeTable table = rope_table(row_positions(batch), model.rope_frequencies);
+  return {rotate(query, table), rotate(keys, table)};
+}
+
 at::Tensor run_attention(const Model& model, int layer, const PackedBatch& batch, const at::Tensor& input, const Observer& observer) {
   const AttentionConfig& config = model.config.attention;
   const AttentionWeights& weights = model.layers[layer].attention;
   observe(observer, layer, {Role::kQuery, Role::kKey, Role::kValue}, input);
-  const RopeTable table = takes_device_path(input) ? layout_of(model, batch).rope : rope_table(row_positions(batch), model.rope_frequencies);
   const std::vector<at::Tensor> projected = multiply_all({&weights.query, &weights.key, &weights.value}, input);
-  const at::Tensor query = rotate(projected[0].view({input.size(0), config.heads, config.head_dim}), table);
-  const at::Tensor keys = rotate(projected[1].view({input.size(0), config.kv_heads, config.head_dim}), table);
+  const auto [query, keys] = rotate_both(model, batch, projected[0].view({input.size(0), config.heads, config.head_dim}),
+                                         projected[1].view({input.size(0), config.kv_heads, config.head_dim}));
   const at::Tensor values = projected[2].view({input.size(0), config.kv_heads, config.head_dim});
   append_to_blocks(batch, layer, static_cast<int>(model.layers.size()), keys, values);
   const at::Tensor mixed = attend(config, batch, layer, query, keys, values);

@@ -65,7 +65,7 @@ void gather_into_one_store(const DeviceAppend& append, const at::Tensor& rows) {
 }
 
 // Every segment is one row: one operator writes all of them.
-void append_step(const DeviceAppend& append, const at::Tensor& rows) {
+void append_step(const DeviceAppend& append, const at::Tensor& rows, DeviceBatch& layout) {
   const auto together = [&]() -> std::optional<CommonStore> {
     std::vector<at::Tensor> stores;
     for (std::size_t i = 0; i < append.stores.size(); ++i) {
@@ -82,7 +82,11 @@ void append_step(const DeviceAppend& append, const at::Tensor& rows) {
   WINNOW_CHECK(store.has_value());
   std::vector<std::int64_t> places = std::move(store->begin);
   for (std::size_t i = 0; i < places.size(); ++i) places[i] += append.used[i];
-  store->rows.index_copy_(0, at::tensor(places, at::kLong).to(rows.device(), /*non_blocking=*/true), rows);
+  if (layout.new_rows != places) {
+    layout.new_rows_on_device = upload(places, at::kLong, rows.device());
+    layout.new_rows = std::move(places);
+  }
+  store->rows.index_copy_(0, layout.new_rows_on_device, rows);
 }
 
 void append_segments(const DeviceAppend& append, const at::Tensor& rows) {
@@ -118,7 +122,7 @@ void append_on_device(const PackedBatch& batch, int layer, int layers, const at:
     }
     const at::Tensor& rows = part == &KvBlock::keys ? keys : values;
     if (batch.on_device->is_step && append.stores.size() > 1) {
-      append_step(append, rows);
+      append_step(append, rows, *batch.on_device);
     } else {
       append_segments(append, rows);
     }
@@ -142,6 +146,17 @@ std::optional<CommonStore> common_store(const std::vector<at::Tensor>& tensors) 
   const auto rows = static_cast<std::int64_t>(first.storage().nbytes() / first.element_size()) / row;
   store.rows = first.as_strided({rows, first.size(1), first.size(2)}, {row, first.size(2), 1}, 0);
   return store;
+}
+
+void lay_together(const std::vector<KvBlock*>& blocks, std::vector<at::Tensor> KvBlock::*side, int layer) {
+  std::vector<at::Tensor> stores;
+  for (KvBlock* block : blocks) stores.push_back((block->*side)[layer]);
+  const at::Tensor whole = at::cat(stores);
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    (blocks[i]->*side)[layer] = whole.narrow(0, begin, stores[i].size(0));
+    begin += stores[i].size(0);
+  }
 }
 
 std::vector<std::int64_t> append_offsets(const PackedBatch& batch) {

@@ -27,4 +27,7 @@ struct CommonStore {
 };
 std::optional<CommonStore> common_store(const std::vector<at::Tensor>& tensors);
 
+// Moves one layer's keys or values of different blocks (of the device layout) into one such store, filled or not.
+void lay_together(const std::vector<KvBlock*>& blocks, std::vector<at::Tensor> KvBlock::*side, int layer);
+
 }  // namespace winnow

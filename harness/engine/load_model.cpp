@@ -32,7 +32,7 @@ class Loader {
 
   void load(const TensorSpec& spec) {
     if (spec.expert >= 0 && (place_of(spec) < 0 || shares_storage(spec))) return;
-    const at::Tensor stored = source_.read(spec);
+    const at::Tensor stored = takes_device_path(options_.device) ? source_.read_near(spec, options_.device) : source_.read(spec);
     WINNOW_CHECK(stored.sizes() == at::IntArrayRef(spec.shape));
     place(spec, stored);
     source_.release(spec);
@@ -209,7 +209,7 @@ class Loader {
 
   at::Tensor router_rows(const TensorSpec& spec, const at::Tensor& stored) const {
     const std::vector<std::int64_t> rows(kept_[spec.layer].begin(), kept_[spec.layer].end());
-    return own_as(stored.index_select(0, at::tensor(rows, at::kLong)).to(options_.dtype), at::kFloat);
+    return own_as(stored.index_select(0, at::tensor(rows, at::kLong).to(stored.device())).to(options_.dtype), at::kFloat);
   }
 
   void place(const TensorSpec& spec, const at::Tensor& stored) {

@@ -44,12 +44,27 @@ AttentionPart attend_some(const at::Tensor& query, const at::Tensor& keys, const
   return {mixed.reshape({rows, heads, d}), log_sum.reshape({heads, rows})};
 }
 
-// The store's keys or values as the runs want them: where they lie, if all parts lie in one store, else laid end to end.
-at::Tensor keys_of_level(const ContextLevel& level, int layer, std::vector<at::Tensor> KvBlock::*side, DeviceBatch::Places& places, Runs& runs) {
+using Side = std::vector<at::Tensor> KvBlock::*;
+
+std::vector<at::Tensor> stores_of(const ContextLevel& level, int layer, Side side) {
   std::vector<at::Tensor> stores;
   for (const ContextPart& part : level.parts) stores.push_back((part.block->*side)[layer]);
+  return stores;
+}
+
+// The store's keys or values as the runs want them: where they lie, if all parts lie in one store, else laid end to end.
+at::Tensor keys_of_level(const ContextLevel& level, int layer, Side side, bool is_step, DeviceBatch::Places& places, Runs& runs) {
+  std::vector<at::Tensor> stores = stores_of(level, layer, side);
   if (stores.size() == 1) return stores.front().narrow(0, 0, level.parts.front().length);
   std::optional<CommonStore> common = common_store(stores);
+  if (!common && is_step) {  // steps to come read the same blocks: moved once, not laid end to end in every step
+    std::vector<KvBlock*> blocks;
+    for (const ContextPart& part : level.parts) {
+      if (std::ranges::find(blocks, part.block) == blocks.end()) blocks.push_back(part.block);
+    }
+    lay_together(blocks, side, layer);
+    common = common_store(stores_of(level, layer, side));
+  }
   if (!common) {
     for (std::size_t i = 0; i < stores.size(); ++i) stores[i] = stores[i].narrow(0, 0, level.parts[i].length);
     return at::cat(stores);
@@ -65,10 +80,10 @@ at::Tensor keys_of_level(const ContextLevel& level, int layer, std::vector<at::T
   return common->rows;
 }
 
-AttentionPart attend_level(const ContextLevel& level, int layer, const at::Tensor& query, DeviceBatch::Places& places) {
+AttentionPart attend_level(const ContextLevel& level, int layer, const at::Tensor& query, bool is_step, DeviceBatch::Places& places) {
   Runs of_keys = level.runs, of_values = level.runs;
-  const at::Tensor keys = keys_of_level(level, layer, &KvBlock::keys, places, of_keys);
-  const at::Tensor values = keys_of_level(level, layer, &KvBlock::values, places, of_values);
+  const at::Tensor keys = keys_of_level(level, layer, &KvBlock::keys, is_step, places, of_keys);
+  const at::Tensor values = keys_of_level(level, layer, &KvBlock::values, is_step, places, of_values);
   WINNOW_CHECK(of_keys.key_begin == of_values.key_begin);
   return attend_runs(level.rows.defined() ? query.index_select(0, level.rows) : query, keys, values, of_keys, Sees::kAll);
 }
@@ -111,7 +126,7 @@ at::Tensor attend_laid_out(DeviceBatch& layout, int layer, const at::Tensor& que
   if (!layout.own.query_rows.empty()) sum = attend_runs(query, keys, values, layout.own, Sees::kCausal);
   for (std::size_t index = layout.levels.size(); index-- > 0;) {  // from the last: in a step it is the one that has all rows
     const ContextLevel& level = layout.levels[index];
-    const AttentionPart part = attend_level(level, layer, query, layout.places[index]);
+    const AttentionPart part = attend_level(level, layer, query, layout.is_step, layout.places[index]);
     if (!sum.mixed.defined()) {
       WINNOW_CHECK(!level.rows.defined());
       sum = part;

@@ -88,8 +88,17 @@ at::Tensor rotate(const at::Tensor& heads, const RopeTable& table) {
   const std::int64_t half = heads.size(2) / 2;
   const at::Tensor wide = heads.to(at::kFloat);
   const at::Tensor first = wide.slice(2, 0, half), second = wide.slice(2, half);
-  const at::Tensor cosine = table.cosine.to(heads.device()).unsqueeze(1), sine = table.sine.to(heads.device()).unsqueeze(1);
+  const at::Tensor cosine = table.cosine.unsqueeze(1), sine = table.sine.unsqueeze(1);
   return at::cat({first * cosine - second * sine, second * cosine + first * sine}, 2).to(heads.scalar_type());
+}
+
+WideRope wide_rope(const at::Tensor& positions, const at::Tensor& frequencies) {
+  const at::Tensor angles = (positions.unsqueeze(1) * frequencies.unsqueeze(0)).unsqueeze(1), cosine = angles.cos(), sine = angles.sin();
+  return {at::cat({cosine, cosine}, 2), at::cat({-sine, sine}, 2)};
+}
+
+at::Tensor rotate(const at::Tensor& heads, const WideRope& rope) {
+  return at::addcmul(heads * rope.cosine, heads.roll(heads.size(2) / 2, 2), rope.sine).to(heads.scalar_type());
 }
 
 }  // namespace winnow

@@ -18,7 +18,14 @@ struct RopeTable {
 };
 RopeTable rope_table(const at::Tensor& positions, const at::Tensor& frequencies);
 
+// The same on a device, [rows, 1, head_dim] each: cos of both coordinates of each pair, sin with the sign that the other coordinate takes it with.
+struct WideRope {
+  at::Tensor cosine, sine;
+};
+WideRope wide_rope(const at::Tensor& positions, const at::Tensor& frequencies);
+
 // Rotates the pairs (j, j + head_dim / 2) of every head; heads [rows, n, head_dim] → the same, rounded once.
 at::Tensor rotate(const at::Tensor& heads, const RopeTable& table);
+at::Tensor rotate(const at::Tensor& heads, const WideRope& rope);  // by few operators
 
 }  // namespace winnow

@@ -3,11 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <numeric>
+#include <optional>
 #include <set>
 
 #include "harness/core/error.h"
 #include "harness/engine/device_clock.h"
 #include "harness/engine/forward.h"
+#include "harness/engine/greedy_step.h"
 #include "harness/engine/kv_blocks.h"
 
 namespace winnow {
@@ -154,7 +156,7 @@ TimedBatch run_timed_batch(const Model& model, const std::vector<std::vector<std
   std::vector<KvBlock> blocks(prompts.size());
   for (const auto& prompt : prompts) batch.prefill_tokens += std::ssize(prompt);
   DeviceClock prefill_clock(model.device);
-  std::vector<std::int32_t> tokens = prefill(model, prompts, options.token_budget, blocks);
+  const std::vector<std::int32_t> tokens = prefill(model, prompts, options.token_budget, blocks);
   batch.prefill_seconds = prefill_clock.seconds();
 
   std::optional<RoutingCounter> counter;
@@ -163,13 +165,22 @@ TimedBatch run_timed_batch(const Model& model, const std::vector<std::vector<std
   std::vector<std::int64_t> rows(prompts.size());
   std::iota(rows.begin(), rows.end(), 0);
   DeviceClock decode_clock(model.device);
+  std::optional<GreedyStep> last;  // on devices read when the next one has been launched, as generation does
   for (; batch.steps < options.new_tokens; ++batch.steps) {
-    PackedBatch step{tokens, {}};
+    PackedBatch step;
     for (const std::int64_t row : rows)
       step.segments.push_back({.first_row = row, .rows = 1, .context = {{&blocks[row], blocks[row].length}}, .kept = &blocks[row]});
-    tokens = greedy_tokens(model, forward(model, step, rows, observer));
+    if (last && last->device_tokens().defined()) {
+      step.device_tokens = last->device_tokens();
+    } else {
+      step.tokens = last ? last->read(rows) : tokens;
+    }
+    GreedyStep next(model, std::move(step), observer);
+    if (last) last->read(rows);
+    last.emplace(std::move(next));
     if (counter) counter->add_step(std::ssize(rows));
   }
+  if (last) last->read(rows);
   batch.decode_seconds = decode_clock.seconds();
   batch.decode_tokens = batch.steps * std::ssize(prompts);
   batch.kv_bytes_per_token = kv_bytes_per_token(blocks.front());

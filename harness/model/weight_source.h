@@ -17,6 +17,9 @@ class WeightSource {
   // Throws Error(kInput) naming the tensor where it holds NaN or infinity.
   virtual at::Tensor read(const TensorSpec& spec) = 0;
 
+  // The same numbers for a caller that wants them on a device: there already, if the source makes them there, else wherever read() leaves them.
+  virtual at::Tensor read_near(const TensorSpec& spec, at::Device /*device*/) { return read(spec); }
+
   // Whether what read() returns is memory of its own, which the caller may keep instead of copying.
   virtual bool gives_away() const { return false; }
 

@@ -1,6 +1,7 @@
 #include "harness/pruning/apply.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <tuple>
@@ -65,14 +66,10 @@ class PrunedWeights : public WeightSource {
   }
 
   at::Tensor read(const TensorSpec& spec) override {
-    const auto updated = plan_.weights.find(spec.name);
-    at::Tensor tensor = updated != plan_.weights.end() ? updated->second : read_before(spec);
-    const auto mask = plan_.mask_bits.find(spec.name);
-    if (mask != plan_.mask_bits.end()) tensor = tensor.masked_fill(unpack_mask(mask->second, tensor.sizes()).logical_not(), 0);
-    if (tensor.sizes() != at::IntArrayRef(spec.shape)) {
-      throw input_error("plan: tensor {} has another shape than the pruned model's; the plan is of another model", spec.name);
-    }
-    return tensor;
+    return make(spec, at::kCPU, [this](const TensorSpec& stored) { return source_.read(stored); });
+  }
+  at::Tensor read_near(const TensorSpec& spec, at::Device device) override {
+    return make(spec, device, [this, device](const TensorSpec& stored) { return source_.read_near(stored, device); });
   }
 
   void release(const TensorSpec& spec) override {
@@ -90,21 +87,36 @@ class PrunedWeights : public WeightSource {
   }
 
  private:
+  using Read = std::function<at::Tensor(const TensorSpec& stored)>;
+
+  // Masks are laid on where the tensor is to lie.
+  at::Tensor make(const TensorSpec& spec, at::Device device, const Read& read) {
+    const auto updated = plan_.weights.find(spec.name);
+    at::Tensor tensor = updated != plan_.weights.end() ? updated->second : read_before(spec, read);
+    const auto mask = plan_.mask_bits.find(spec.name);
+    if (mask != plan_.mask_bits.end()) tensor = tensor.to(device).masked_fill(unpack_mask(mask->second.to(device), tensor.sizes()).logical_not(), 0);
+    if (tensor.sizes() != at::IntArrayRef(spec.shape)) {
+      throw input_error("plan: tensor {} has another shape than the pruned model's; the plan is of another model", spec.name);
+    }
+    return tensor;
+  }
+
   const TensorSpec& before(Role role, int layer, int expert) const {
     const auto position = before_.find({role, layer, expert});
     WINNOW_CHECK(position != before_.end());
     return position->second;
   }
 
-  at::Tensor read_before(const TensorSpec& spec) {
+  at::Tensor read_before(const TensorSpec& spec, const Read& read) {
     if (spec.role == Role::kRouter) return read_router(spec);
-    if (spec.expert < 0) return source_.read(before(spec.role, spec.layer, -1));
+    if (spec.expert < 0) return read(before(spec.role, spec.layer, -1));
     const ExpertOrigin& origin = origins_[spec.layer][spec.expert];
-    if (origin.members.size() == 1 && origin.weights.front() == 1.0) return source_.read(before(spec.role, spec.layer, origin.members.front()));
-    at::Tensor sum = at::zeros(spec.shape, at::kFloat);
+    if (origin.members.size() == 1 && origin.weights.front() == 1.0) return read(before(spec.role, spec.layer, origin.members.front()));
+    at::Tensor sum;
     for (std::size_t i = 0; i < origin.members.size(); ++i) {
-      const TensorSpec& member = before(spec.role, spec.layer, origin.members[i]);
-      sum.add_(source_.read(member).to(at::kFloat), origin.weights[i]);
+      const at::Tensor member = read(before(spec.role, spec.layer, origin.members[i])).to(at::kFloat);
+      if (!sum.defined()) sum = at::zeros(spec.shape, member.options());
+      sum.add_(member, origin.weights[i]);
     }
     return sum;
   }

@@ -67,7 +67,7 @@ at::Tensor removed(const at::Tensor& weight, const at::Tensor& diagonal, const A
   const at::Tensor scores = weight.square() / diagonal.square().unsqueeze(0);
   if (amount.m > 0) return keep_all_but_lowest_of_rows(scores, std::min(amount.n, scores.size(1))).logical_not();
   const std::int64_t place = std::min(static_cast<std::int64_t>(static_cast<double>(scores.numel()) * amount.sparsity), scores.numel() - 1);
-  return scores <= std::get<0>(scores.flatten().kthvalue(place + 1));
+  return scores <= lowest(scores, place);
 }
 
 // One matrix: [out, in] f32 in place → the mask of what was removed.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "harness/engine/device_path.h"
 #include "harness/pruning/apply.h"
 #include "harness/pruning/mask.h"
 
@@ -53,6 +54,11 @@ Amount AmountSetting::of(const PruneInputs& inputs) const {
   if (inputs.sparsity) return {.sparsity = *inputs.sparsity};
   if (!amount_) throw input_error("{}: found neither sparsity nor pattern; give one, or total_sparsity on the variant", pruner_);
   return *amount_;
+}
+
+at::Tensor lowest(const at::Tensor& scores, std::int64_t place) {
+  const at::Tensor flat = scores.flatten();
+  return takes_device_path(flat) ? std::get<0>(flat.sort())[place] : std::get<0>(flat.kthvalue(place + 1));
 }
 
 at::Tensor keep_all_but_lowest_of_rows(const at::Tensor& scores, std::int64_t count) {

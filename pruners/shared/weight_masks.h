@@ -30,6 +30,9 @@ class AmountSetting {
   std::optional<Amount> amount_;
 };
 
+// The score at a place among all, from 0 and the lowest; 0-dim. Devices sort: selection in one long row has a single multiprocessor at work.
+at::Tensor lowest(const at::Tensor& scores, std::int64_t place);
+
 // Masks are bool, true = kept, of the scores' shape; ties go from the left, as a stable sort has it.
 at::Tensor keep_all_but_lowest_of_rows(const at::Tensor& scores, std::int64_t count);
 at::Tensor keep_all_but_lowest_of_groups(const at::Tensor& scores, std::int64_t n, std::int64_t m);

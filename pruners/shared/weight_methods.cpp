@@ -21,7 +21,7 @@ void mask_by_magnitude(const PruneInputs& inputs, int layer, const Amount& amoun
       add_mask(plan, *tensor, keep_all_but_lowest_of_rows(size, columns_to_go(amount, size.size(1))));
     } else {
       const std::int64_t place = std::min(static_cast<std::int64_t>(static_cast<double>(size.numel()) * amount.sparsity), size.numel() - 1);
-      add_mask(plan, *tensor, size > std::get<0>(size.flatten().kthvalue(place + 1)));
+      add_mask(plan, *tensor, size > lowest(size, place));
     }
   }
 }

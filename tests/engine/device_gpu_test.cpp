@@ -23,6 +23,27 @@ class Device : public test::OnDevice {
   static at::Tensor random(at::IntArrayRef shape, at::ScalarType dtype = at::kBFloat16) { return at::randn(shape).to(dtype).to(test::current_device()); }
 };
 
+// libtorch's allocator knows no device until it is told to begin; nothing else has run in a process that measures.
+TEST_F(Device, TellsItsMemoryBeforeAnythingLiesThere) {
+  const at::Device device = test::current_device();
+  if (device.is_cpu()) GTEST_SKIP() << "the CPU has no allocator that tells";
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a process of its own
+  const auto tells = [&] {
+    restart_device_peaks(device);
+    const DeviceMemory memory = device_memory(device);
+    return memory.free_bytes > 0 && memory.allocated_peak_bytes == 0;
+  };
+  EXPECT_EXIT(std::exit(tells() ? 0 : 1), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(Device, DrawsTheRandomWeightsOfTheCpu) {
+  const ModelConfig config{.family = "mixtral", .dtype = "bf16"};
+  const TensorSpec spec{.role = Role::kQuery, .layer = 0, .name = "a", .shape = {4100, 4099}};  // more than is drawn at once
+  const at::Tensor there = random_weights(config, 7)->read_near(spec, test::current_device());
+  EXPECT_EQ(there.device(), test::current_device());
+  EXPECT_TRUE(there.cpu().equal(random_weights(config, 7)->read(spec)));
+}
+
 TEST_F(Device, GivesWhatTheCpuGivesInF32) {
   for (const RandomShape& shape : device_shapes())
     expect_near(run_workload(random_model(shape, 3), 12), workload_on_cpu(shape, at::kFloat, 12), 1e-4, shape.family);

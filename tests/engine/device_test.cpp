@@ -3,11 +3,14 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "harness/engine/bitmap.h"
 #include "harness/engine/device_experts.h"
 #include "harness/engine/ragged_attention.h"
 #include "harness/engine/timed_batch.h"
 #include "tests/engine/device_checks.h"
+#include "tests/engine/operator_count.h"
 #include "tests/support/errors.h"
 
 // The path that other devices take, run on the CPU against the CPU's own.
@@ -54,6 +57,81 @@ TEST(DevicePath, SkipsTheExpertsThatTheCpuSkips) {
     const RandomShape shape = device_shapes()[index];
     expect_near(by_device_path(shape, at::kFloat, 4, 0.6), by_cpu_path(shape, at::kFloat, 4, 0.6), 5e-5, name_of(shape));
   }
+}
+
+// Three prompts, each in a block of its own, then steps.
+struct Conversation {
+  explicit Conversation(const Model& with) : model(with) {
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      PackedBatch batch;
+      append_segment(batch, some_tokens(5 + static_cast<std::int64_t>(i), model.config.vocabulary, i), {}, &prompts[i]);
+      forward(model, batch, {0});
+    }
+  }
+  at::Tensor step() {
+    PackedBatch batch;
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      std::vector<ContextPart> context = {{&prompts[i], prompts[i].length}};
+      if (replies[i].length > 0) context.push_back({&replies[i], replies[i].length});
+      append_segment(batch, {static_cast<std::int32_t>(3 + i)}, context, &replies[i]);
+    }
+    return forward(model, batch, rows_of(batch)).cpu();
+  }
+  const Model& model;
+  std::array<KvBlock, 3> prompts, replies;
+};
+
+TEST(DevicePath, StepsReadPromptsInOneStoreAndFindWhatTheCpuFinds) {
+  const RandomShape shape = device_shapes()[0];
+  const Model model = random_model(shape, 3);
+  Conversation expected(model);
+  std::vector<at::Tensor> there;
+  for (int i = 0; i < 5; ++i) there.push_back(expected.step());
+  const ForceDevicePath forced;
+  const Model same = random_model(shape, 3);
+  Conversation found(same);
+  EXPECT_FALSE(found.prompts[1].keys[0].is_alias_of(found.prompts[0].keys[0]));
+  for (int i = 0; i < 5; ++i) EXPECT_LE(largest_difference(found.step(), there[i]), 5e-5) << i;
+  for (std::size_t layer = 0; layer < same.layers.size(); ++layer) {
+    for (std::size_t i = 1; i < 3; ++i) {
+      EXPECT_TRUE(found.prompts[i].keys[layer].is_alias_of(found.prompts[0].keys[layer])) << layer;
+      EXPECT_TRUE(found.prompts[i].values[layer].is_alias_of(found.prompts[0].values[layer])) << layer;
+      EXPECT_EQ(found.prompts[i].keys[layer].size(0), found.prompts[i].length);
+    }
+  }
+}
+
+// Of a step of one sequence, that more layers take: on a GPU each is a kernel to launch, and at batch size 1 that is what a step lasts.
+TEST(DevicePath, AStepTakesFewOperatorsALayer) {
+  const ForceDevicePath forced;
+  const auto operators_of = [](int layers) {
+    RandomShape shape = device_shapes()[0];
+    shape.layers = layers;
+    const Model model = random_model(shape, 3, at::kBFloat16);
+    std::array<KvBlock, 2> blocks;
+    PackedBatch batch;
+    for (KvBlock& block : blocks) append_segment(batch, some_tokens(9, shape.vocabulary, 1), {}, &block);
+    forward(model, batch, {0});
+    const auto step = [&] {
+      PackedBatch one;
+      for (KvBlock& block : blocks) append_segment(one, {3}, {{&block, block.length}}, &block);
+      forward(model, one, {0, 1});
+    };
+    step();
+    const test::OperatorCount count;
+    step();
+    return count.by_name();
+  };
+  int more = 0;
+  const std::map<std::string, int> two = operators_of(2);
+  std::string told;
+  for (const auto& [name, count] : operators_of(3)) {
+    const int own = count - (two.contains(name) ? two.at(name) : 0);
+    more += own;
+    if (own > 0) told += fmt::format("{} {}, ", own, name);
+  }
+  RecordProperty("operators_of_a_layer", more);
+  EXPECT_LE(more, 63) << told;
 }
 
 TEST(DevicePath, KeptExpertsLieInOneStack) {

@@ -177,6 +177,32 @@ TEST(StreamedExperts, OfMeasuredModelsTakeTwoSlotsOfTheDevice) {
   EXPECT_EQ(streamed.slot_bytes, 2 * 16 * expert_bytes);
 }
 
+// Looking at all weights of a large model takes longer than measuring it.
+TEST(MeasuredModels, LookOnceAtWeightsThatAVariantLeavesAsTheyAre) {
+  const ModelConfig config = uneven_config();
+  const auto tensors = Registry<Family>::instance().make(config.family)->tensors(config);
+  WideWeights weights(3);
+  MeasuredParts parts{.config = config, .tensors = tensors, .weights = weights, .tokenizer = nullptr, .load = {.dtype = at::kFloat}, .make_plan = {}};
+  parts.variants = 3;
+  parts.make_plan = [](VariantNumber variant) {
+    LayerPlan layer{.layer = 2};
+    if (variant == 1) layer.beta = 0.5;
+    if (variant == 2) layer.kept = {0, 1, 2, 3, 4};
+    return variant == 0 ? PrunePlan{} : PrunePlan{.steps = {{{"pruner", "some"}}}, .layers = {layer}};
+  };
+  const std::unique_ptr<EngineMeasuredModel> model = make_measured_model(std::move(parts));
+  const auto reads_of = [&](VariantNumber variant) {
+    const std::size_t before = weights.names_read().size();
+    if (variant != kDense) model->plan(variant);
+    EXPECT_FALSE(model->weights(variant, [](std::size_t, std::size_t) {}).empty());
+    return weights.names_read().size() - before;
+  };
+  const std::size_t dense = reads_of(kDense);
+  EXPECT_EQ(reads_of(0), 0u);
+  EXPECT_EQ(reads_of(1), 0u);
+  EXPECT_EQ(reads_of(2), dense - 3 * 11);
+}
+
 TEST(StreamedExperts, AreRefusedOnTheCpuAndInSizesOfNoGroupedProduct) {
   EXPECT_ERROR(uneven_model(Experts::kStreamed), kUnsupported, "experts streamed: the CPU runs them dense; load them dense, or use device cuda");
   const ForceDevicePath forced;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "harness/model/checkpoint.h"
+#include "harness/model/dtype.h"
 #include "harness/model/inspect.h"
 #include "tests/model/tiny_model.h"
 #include "tests/support/errors.h"
@@ -104,6 +105,22 @@ TEST(RandomWeights, AreTheSameWhateverTheOrderAndOtherForAnotherSeed) {
     }
   }
   EXPECT_EQ(forwards->bytes_read(), static_cast<std::uint64_t>(2 * config.parameters()));
+}
+
+// As a device draws them for itself.
+TEST(RandomWeights, AreTheSameByOperators) {
+  ModelConfig config;
+  for (const char* dtype : {"bf16", "f32"}) {
+    config.dtype = dtype;
+    const std::unique_ptr<WeightSource> weights = random_weights(config, 7);
+    for (const std::vector<std::int64_t>& shape : {std::vector<std::int64_t>{1, 1}, {3, 5}, {4100, 4099}}) {  // more than is drawn at once
+      const TensorSpec spec{.role = Role::kQuery, .name = "a", .shape = shape};
+      const std::uint64_t before = weights->bytes_read();
+      EXPECT_TRUE(weights->read_near(spec, at::kCPU).equal(weights->read(spec))) << dtype << " " << shape[0];
+      EXPECT_EQ(weights->bytes_read() - before, 2 * shape[0] * shape[1] * c10::elementSize(scalar_type(dtype)));
+    }
+    EXPECT_TRUE(weights->read_near({.role = Role::kFinalNorm, .name = "b", .shape = {9}}, at::kCPU).equal(at::ones({9}, scalar_type(dtype))));
+  }
 }
 
 TEST(RandomWeights, AreNormalWithDeviationOneFiftieth) {

@@ -1,4 +1,5 @@
 #include "harness/core/digest.h"
+#include "harness/engine/device_path.h"
 #include "pruners/shared/weight_masks.h"
 #include "tests/pruners/golden_checks.h"
 
@@ -40,6 +41,16 @@ TEST(WeightMasks, RemoveFromTheLeftWhereScoresAreEqual) {
   EXPECT_TRUE(keep_all_but_lowest_of_groups(scores, 2, 4).equal(at::tensor({1, 0, 0, 1, 0, 0}).to(at::kBool).view({1, 6})));
   EXPECT_TRUE(keep_all_but_lowest_of_rows(scores, 0).all().item<bool>());
   EXPECT_FALSE(keep_all_but_lowest_of_rows(scores, 6).any().item<bool>());
+}
+
+TEST(WeightMasks, FindTheLowestOnDevicesAsElsewhere) {
+  const at::Tensor scores = at::tensor({3.0f, 1.0f, 2.0f, 2.0f, 1.0f, 5.0f}).view({2, 3});
+  for (const std::int64_t place : {0, 1, 2, 4, 5}) {
+    const float expected = lowest(scores, place).item<float>();
+    EXPECT_EQ(expected, (std::vector<float>{1, 1, 2, 2, 3, 5})[static_cast<std::size_t>(place)]);
+    const ForceDevicePath forced;
+    EXPECT_EQ(lowest(scores, place).item<float>(), expected) << place;
+  }
 }
 
 TEST(Skipping, BetasAndModelsEqualTheAuthorsCode) {

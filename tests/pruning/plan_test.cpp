@@ -2,6 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
+#include "harness/engine/device_path.h"
+#include "harness/model/weight_source.h"
 #include "harness/pruning/apply.h"
 #include "harness/pruning/mask.h"
 #include "tests/support/errors.h"
@@ -106,13 +110,39 @@ TEST(ComposePlans, RefusesExpertsAfterWeights) {
   EXPECT_ERROR_HAS(compose_plans(first, {.layers = {{.layer = 0, .kept = {0, 1}}}}), kInput, "an expert step stands after a weight step");
 }
 
-TEST(Mask, PacksAsNumpyDoes) {
+void expect_packed_as_by_numpy() {
   const at::Tensor kept = at::tensor({1, 0, 1, 1, 0, 0, 0, 1, 1, 1}, at::kInt).to(at::kBool);
   const at::Tensor bits = pack_mask(kept);
   EXPECT_TRUE(bits.equal(at::tensor({0b10110001, 0b11000000}, at::kInt).to(at::kByte)));
   EXPECT_TRUE(unpack_mask(bits, {10}).equal(kept));
   EXPECT_EQ(describe_mask("w", {10}, bits).kept, 6);
+  EXPECT_TRUE(unpack_mask(bits, {2, 5}).equal(kept.view({2, 5})));
   EXPECT_ERROR_HAS(unpack_mask(bits, {20}), kInput, "a mask has 2 bytes, 3 are expected");
+}
+
+TEST(Mask, PacksAsNumpyDoes) {
+  expect_packed_as_by_numpy();
+  const ForceDevicePath by_operators;
+  expect_packed_as_by_numpy();
+}
+
+// A device that has its weights made where they are wanted gets the same pruned model.
+TEST(ApplyPlan, GivesNearADeviceWhatItGivesElsewhere) {
+  const std::unique_ptr<Family> family = Registry<Family>::instance().make("mixtral");
+  const ModelConfig config = family->read(family->example_config());
+  const std::vector<TensorSpec> tensors = family->tensors(config);
+  PrunePlan plan{.layers = {{.layer = 0, .merges = {{.into = 0, .members = {0, 1}, .weights = {0.25, 0.75}, .router = ExpertMerge::Router::kKeep}}}}};
+  const TensorSpec& masked = *std::ranges::find_if(tensors, [](const TensorSpec& spec) { return spec.layer == 1 && spec.expert == 1; });
+  const at::Tensor bits = pack_mask(at::rand(masked.shape) < 0.5);
+  plan.masks = {describe_mask(masked.name, masked.shape, bits)};
+  plan.mask_bits[masked.name] = bits;
+  const std::unique_ptr<WeightSource> weights = random_weights(config, 7);
+  const PrunedCheckpoint pruned = apply_plan(plan, config, tensors, *weights);
+  for (const TensorSpec& spec : pruned.tensors) {
+    const at::Tensor expected = pruned.weights->read(spec);
+    const ForceDevicePath by_operators;
+    EXPECT_TRUE(pruned.weights->read_near(spec, at::kCPU).equal(expected)) << spec.name;
+  }
 }
 
 }  // namespace

@@ -115,7 +115,7 @@ class HcSmoe : public Pruner {
 
 const Registration<Pruner> kRegistration{{
     .name = "hc_smoe",
-    .version = 1,
+    .version = 2,
     .summary = "merges experts with like mean outputs by hierarchical clustering (HC-SMoE)",
     .settings =
         {

@@ -29,10 +29,11 @@ class Owl : public Pruner {
     }
     const bool counts_empty = counts_empty_calls(counts_empty_calls_, inputs);
     const CalibrationStats dense = inputs.observe({Observed::kInputNorms});
-    const std::vector<double> outliers = outlier_shares(inputs, dense, counts_empty);
+    const std::vector<std::optional<double>> outliers = outlier_shares(inputs, dense, counts_empty);
     const std::vector<double> sparsities = layer_sparsities(outliers, inputs.sparsity.value_or(sparsity_.value_or(0)));
-    PrunePlan plan{.steps = {{{"outlier_percent", outliers}}}, .scope = inputs.scope};
+    PrunePlan plan{.steps = {{{"outlier_percent", as_json(outliers)}}}, .scope = inputs.scope};
     const auto decide = [&](LayerWalk* walk, int layer, PrunePlan& of_layer) {
+      if (!outliers[layer]) return;
       const Amount amount{.sparsity = sparsities[layer]};
       of_layer.layers.push_back({.layer = layer, .sparsity = sparsities[layer]});
       if (under_ == "magnitude") return mask_by_magnitude(inputs, layer, amount, MagnitudeCut::kMatrix, of_layer);
@@ -49,11 +50,22 @@ class Owl : public Pruner {
   }
 
  private:
-  // D_l: per cent of the layer's Wanda scores, all linear maps together, above `multiple` times their mean.
-  std::vector<double> outlier_shares(const PruneInputs& inputs, const CalibrationStats& stats, bool counts_empty) const {
-    std::vector<double> shares;
+  static Json as_json(const std::vector<std::optional<double>>& outliers) {
+    Json list = Json::array();
+    for (const std::optional<double>& outlier : outliers) list.push_back(outlier ? Json(*outlier) : Json());
+    return list;
+  }
+
+  // D_l: per cent of the layer's Wanda scores, all linear maps together, above `multiple` times their mean; none where scope and patterns leave nothing of
+  // the layer to be masked.
+  std::vector<std::optional<double>> outlier_shares(const PruneInputs& inputs, const CalibrationStats& stats, bool counts_empty) const {
+    std::vector<std::optional<double>> shares;
     for (int layer = 0; layer < std::ssize(inputs.config.layers); ++layer) {
       const std::vector<const TensorSpec*> linears = maskable(inputs, layer);
+      if (linears.empty()) {
+        shares.emplace_back();
+        continue;
+      }
       const auto scores = [&](const TensorSpec& tensor) {
         const auto seen = stats.layers[layer].inputs.find(tensor.name);
         const at::Tensor norm =
@@ -67,27 +79,31 @@ class Owl : public Pruner {
         sum += of_tensor.sum(at::kDouble).item<double>();
         count += of_tensor.numel();
       }
-      const auto limit = static_cast<float>(multiple_ * static_cast<double>(static_cast<float>(sum / static_cast<double>(std::max<std::int64_t>(count, 1)))));
+      const auto limit = static_cast<float>(multiple_ * static_cast<double>(static_cast<float>(sum / static_cast<double>(count))));
       for (const TensorSpec* tensor : linears) {
         above += (scores(*tensor) > limit).sum().item<std::int64_t>();
         inputs.weights.release(*tensor);
       }
-      shares.push_back(count == 0 ? 0 : static_cast<double>(above) / static_cast<double>(count) * 100);
+      shares.emplace_back(static_cast<double>(above) / static_cast<double>(count) * 100);
     }
     return shares;
   }
 
-  std::vector<double> layer_sparsities(const std::vector<double>& outliers, double sparsity) const {
-    const auto [least, most] = std::ranges::minmax(outliers);
-    std::vector<double> keep(outliers.size(), 0.0);
-    if (most > least) {
-      std::ranges::transform(outliers, keep.begin(),
-                             [&, least = least, most = most](double outlier) { return (outlier - least) * (1 / (most - least) * lambda_ * 2); });
+  // Least, most and mean are of the layers that have something to mask, so that their mean is the sparsity asked.
+  std::vector<double> layer_sparsities(const std::vector<std::optional<double>>& outliers, double sparsity) const {
+    std::vector<double> present;
+    for (const std::optional<double>& outlier : outliers) {
+      if (outlier) present.push_back(*outlier);
     }
-    const double mean = std::accumulate(keep.begin(), keep.end(), 0.0) / static_cast<double>(keep.size());
+    if (present.empty()) return std::vector<double>(outliers.size(), 0.0);
+    const auto [least, most] = std::ranges::minmax(present);
+    const double scale = most > least ? 1 / (most - least) * lambda_ * 2 : 0;
+    const double sum =
+        std::accumulate(present.begin(), present.end(), 0.0, [&, least = least](double so_far, double x) { return so_far + (x - least) * scale; });
+    const double mean = sum / static_cast<double>(present.size());
     std::vector<double> sparsities;
-    for (const double share : keep) {
-      const double of_layer = 1 - (share - mean + (1 - sparsity));
+    for (const std::optional<double>& outlier : outliers) {
+      const double of_layer = outlier ? 1 - ((*outlier - least) * scale - mean + (1 - sparsity)) : 0;
       sparsities.push_back(of_layer <= 0 ? 0.01 : of_layer);
     }
     return sparsities;
@@ -101,7 +117,7 @@ class Owl : public Pruner {
 
 const Registration<Pruner> kRegistration{{
     .name = "owl",
-    .version = 1,
+    .version = 2,
     .summary = "gives layers with more outliers a lower sparsity, then prunes by another method (OWL)",
     .settings =
         {

@@ -37,6 +37,10 @@ class Stun : public Pruner {
     std::int64_t experts = 0;
     for (const LayerConfig& layer : config.layers) experts += layer.mlp == LayerConfig::Mlp::kMoe ? layer.experts : 0;
     if (experts == 0) throw input_error("stun: the model ({}) has no experts to cluster; choose a Mixture-of-Experts model", config.model_type);
+    if (calibrates() && config.router.experts_per_token < 2) {
+      throw input_error("stun: distance \"{}\" counts pairs of experts that a token chose together, and the model's router picks {} per token; use \"router\"",
+                        distance_, config.router.experts_per_token);
+    }
     const std::int64_t least = config.moe_layers();
     const std::int64_t wanted = total_ ? *total_ : ratio_ ? experts - static_cast<std::int64_t>(static_cast<double>(experts) * *ratio_) : experts;
     if (wanted < least || wanted > experts) {

@@ -29,6 +29,10 @@ CalibrationTokens load_calibration(const CalibrationSpec& calibration, DatasetSo
     throw input_error(
         "calibration: a model with random weights has no tokenizer; give the calibration \"tokens\", a file of ids, or choose a pruner without calibration");
   }
+  if (calibration.loader == "stream_window") {
+    return stream_windows(tokenizer->encode(fmt::format("{}", fmt::join(texts, " ")), Tokenizer::Special::kAdd), calibration.sequences, calibration.length,
+                          calibration.seed);
+  }
   const CalibrationDocuments documents{.count = texts.size(),
                                        .encode = [&](std::size_t document) { return tokenizer->encode(texts[document], Tokenizer::Special::kAdd); }};
   const auto load = calibration.loader == "packed"          ? packed_blocks

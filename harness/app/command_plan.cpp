@@ -21,6 +21,7 @@ struct PlanOptions {
 };
 
 int plan(const PlanOptions& options) {
+  check_plan_place(options.out);
   const std::unique_ptr<Checkpoint> checkpoint = Checkpoint::open(find_model_folder(options.model));
   const VariantSpec variant = read_variant_file(options.variant, pruner_declarations());
   const PrunePlan plan = plan_variant(

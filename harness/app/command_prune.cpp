@@ -5,6 +5,7 @@
 #include "harness/app/make_plan.h"
 #include "harness/app/open_model.h"
 #include "harness/app/output.h"
+#include "harness/app/stop_signals.h"
 #include "harness/app/sweep_options.h"
 #include "harness/core/error.h"
 #include "harness/model/dtype.h"
@@ -32,7 +33,12 @@ int prune(const PruneOptions& options) {
     throw input_error("{}: the plan was made for the model with header digest {:.12}, {} has {:.12}; plan this model anew", options.plan, plan.model,
                       options.model, checkpoint->header_sha256());
   }
-  const ExportSummary summary = export_checkpoint(*checkpoint, plan, options.out);
+  const StopSignals signals;
+  const ExportSummary summary = export_checkpoint(*checkpoint, plan, options.out, {.should_stop = StopSignals::arrived});
+  if (summary.was_stopped) {
+    say(fmt::format("winnow: stopped; {} was not made, and nothing is left of it", summary.folder.string()));
+    return StopSignals::exit_code();
+  }
   checkpoint->check_unchanged();
   say(fmt::format("winnow: {} ({} weight file(s), {} bytes)", summary.folder.string(), summary.weight_files.size(), summary.weight_bytes));
   for (const std::string& remark : summary.remarks) say("winnow: " + remark);

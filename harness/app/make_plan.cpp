@@ -35,18 +35,15 @@ WeightCount count_weights(const std::vector<TensorSpec>& tensors, Count count) {
   return sum;
 }
 
+// An expert that runs with another's weights has none of its own.
+std::int64_t stored_elements(const ModelConfig& config, const TensorSpec& tensor) { return shares_storage(config, tensor) ? 0 : elements(tensor); }
+
 RealisedSparsity measure(const PrunePlan& plan, const PlanRequest& request, const PrunedCheckpoint& pruned) {
   const WeightCount before = count_weights(request.tensors, elements);
   const bool has_zeros = !plan.masks.empty() || !plan.weights.empty();
-  // An expert that runs with another's weights, merged in place, has none of its own.
-  const auto shares_storage = [&](const TensorSpec& tensor) {
-    if (tensor.expert < 0) return false;
-    const std::vector<int>& storage = pruned.config.layers[tensor.layer].expert_storage;
-    return !storage.empty() && storage[tensor.expert] != tensor.expert;
-  };
   const WeightCount after = count_weights(pruned.tensors, [&](const TensorSpec& tensor) -> std::int64_t {
-    if (shares_storage(tensor)) return 0;
-    if (!has_zeros) return elements(tensor);
+    if (!has_zeros) return stored_elements(pruned.config, tensor);
+    if (shares_storage(pruned.config, tensor)) return 0;
     const std::int64_t nonzero = pruned.weights->read_near(tensor, request.walk.device).count_nonzero().item<std::int64_t>();
     pruned.weights->release(tensor);
     return nonzero;
@@ -54,7 +51,7 @@ RealisedSparsity measure(const PrunePlan& plan, const PlanRequest& request, cons
   const auto share = [](std::int64_t left, std::int64_t whole) { return whole == 0 ? 0.0 : 1.0 - static_cast<double>(left) / static_cast<double>(whole); };
   std::int64_t stored = 0;
   for (const TensorSpec& tensor : pruned.tensors) {
-    if (!shares_storage(tensor)) stored += elements(tensor) * static_cast<std::int64_t>(c10::elementSize(request.walk.dtype));
+    stored += stored_elements(pruned.config, tensor) * static_cast<std::int64_t>(c10::elementSize(request.walk.dtype));
   }
   return {.experts = share(after.experts, before.experts), .linears = share(after.linears, before.linears), .bytes = stored};
 }
@@ -62,8 +59,9 @@ RealisedSparsity measure(const PrunePlan& plan, const PlanRequest& request, cons
 // u = 1 − (1 − total) / (1 − e): what is left to remove from weights when e of the experts' weights are gone.
 std::optional<double> sparsity_left(const PlanRequest& request, const PrunedCheckpoint& current) {
   if (!request.total_sparsity) return std::nullopt;
-  const double before = static_cast<double>(count_weights(request.tensors, elements).experts);
-  const double gone = before == 0 ? 0 : 1.0 - static_cast<double>(count_weights(current.tensors, elements).experts) / before;
+  const std::int64_t before = count_weights(request.tensors, elements).experts;
+  const std::int64_t left = count_weights(current.tensors, [&](const TensorSpec& tensor) { return stored_elements(current.config, tensor); }).experts;
+  const double gone = before == 0 ? 0 : static_cast<double>(before - left) / static_cast<double>(before);
   if (gone > *request.total_sparsity) {
     throw input_error(
         "variant: the expert steps already remove {:.1f} % of the expert weights, total_sparsity asks for {:.1f} %; remove fewer experts or raise "
@@ -211,6 +209,8 @@ void check_steps(const std::vector<StepSpec>& steps, const ModelConfig& config, 
     if (i == 0) pruner->check(config);  // later steps meet a smaller model, known only once the first has planned
     if (pruner->calibrates() && !has_calibration) throw input_error("{}: it needs calibration tokens; give the variant a \"calibration\"", steps[i].pruner);
     const bool is_weight_step = pruner->target() == Pruner::Target::kWeights;
+    if (i > 0 && steps[i].settings.contains("file"))
+      throw input_error("variant: step {} ({}) carries out a plan of the whole model, but the steps before it leave another; put it first", i, steps[i].pruner);
     if (weights_changed)
       throw input_error("variant: step {} ({}) stands after a weight step; put expert steps first and one weight step last", i, steps[i].pruner);
     weights_changed = is_weight_step;

@@ -60,12 +60,6 @@ bool leaves_weights(const PrunePlan& plan) {
          std::ranges::all_of(plan.layers, [](const LayerPlan& layer) { return layer.kept.empty() && layer.representatives.empty() && layer.merges.empty(); });
 }
 
-bool shares_storage(const ModelConfig& config, const TensorSpec& tensor) {
-  if (tensor.expert < 0) return false;
-  const std::vector<int>& storage = config.layers[tensor.layer].expert_storage;
-  return !storage.empty() && storage[tensor.expert] != tensor.expert;
-}
-
 class EngineModel : public EngineMeasuredModel {
  public:
   explicit EngineModel(MeasuredParts parts) : parts_(std::move(parts)), planned_(parts_.variants) { set(dense_, PrunePlan{}); }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <numeric>
+#include <set>
 #include <tuple>
 
 #include "harness/core/error.h"
@@ -60,9 +61,13 @@ std::vector<ExpertOrigin> expert_origins(const LayerPlan* plan, std::int64_t exp
 
 class PrunedWeights : public WeightSource {
  public:
-  PrunedWeights(const PrunePlan& plan, const ModelConfig& before, const std::vector<TensorSpec>& tensors, WeightSource& source) : plan_(plan), source_(source) {
+  // `after`: what the plan leaves.
+  PrunedWeights(const PrunePlan& plan, const ModelConfig& before, const std::vector<TensorSpec>& tensors, WeightSource& source, const PrunedCheckpoint& after)
+      : plan_(plan), source_(source) {
     for (const TensorSpec& tensor : tensors) before_.emplace(std::tuple(tensor.role, tensor.layer, tensor.expert), tensor);
     for (int layer = 0; layer < std::ssize(before.layers); ++layer) origins_.push_back(expert_origins(layer_plan(plan, layer), before.layers[layer].experts));
+    name_stored_tensors(after);
+    check_names(after.tensors);
   }
 
   at::Tensor read(const TensorSpec& spec) override {
@@ -91,14 +96,37 @@ class PrunedWeights : public WeightSource {
 
   // Masks are laid on where the tensor is to lie.
   at::Tensor make(const TensorSpec& spec, at::Device device, const Read& read) {
-    const auto updated = plan_.weights.find(spec.name);
+    const auto stored = stored_name_.find(spec.name);
+    const std::string& name = stored == stored_name_.end() ? spec.name : stored->second;
+    const auto updated = plan_.weights.find(name);
     at::Tensor tensor = updated != plan_.weights.end() ? updated->second : read_before(spec, read);
-    const auto mask = plan_.mask_bits.find(spec.name);
+    const auto mask = plan_.mask_bits.find(name);
     if (mask != plan_.mask_bits.end()) tensor = tensor.to(device).masked_fill(unpack_mask(mask->second.to(device), tensor.sizes()).logical_not(), 0);
     if (tensor.sizes() != at::IntArrayRef(spec.shape)) {
       throw input_error("plan: tensor {} has another shape than the pruned model's; the plan is of another model", spec.name);
     }
     return tensor;
+  }
+
+  void name_stored_tensors(const PrunedCheckpoint& after) {
+    std::map<std::tuple<Role, int, int>, std::string> names;
+    for (const TensorSpec& tensor : after.tensors) names.emplace(std::tuple(tensor.role, tensor.layer, tensor.expert), tensor.name);
+    for (const TensorSpec& tensor : after.tensors) {
+      if (!shares_storage(after.config, tensor)) continue;
+      stored_name_.emplace(tensor.name, names.at({tensor.role, tensor.layer, stored_expert(after.config, tensor)}));
+    }
+  }
+
+  void check_names(const std::vector<TensorSpec>& after) const {
+    std::set<std::string> names;
+    for (const TensorSpec& tensor : after) names.insert(tensor.name);
+    const auto check = [&](const auto& tensors, const char* what) {
+      for (const auto& [name, value] : tensors) {
+        if (!names.contains(name)) throw input_error("plan: it {} tensor {}, which the pruned model has not; the plan is of another model", what, name);
+      }
+    };
+    check(plan_.mask_bits, "masks");
+    check(plan_.weights, "updates");
   }
 
   const TensorSpec& before(Role role, int layer, int expert) const {
@@ -142,9 +170,18 @@ class PrunedWeights : public WeightSource {
   WeightSource& source_;
   std::map<std::tuple<Role, int, int>, TensorSpec> before_;
   std::vector<std::vector<ExpertOrigin>> origins_;  // by layer, by expert of the pruned model
+  std::map<std::string, std::string> stored_name_;  // of tensors that share another's weights: the other
 };
 
 }  // namespace
+
+int stored_expert(const ModelConfig& config, const TensorSpec& tensor) {
+  if (tensor.expert < 0) return -1;
+  const std::vector<int>& storage = config.layers[tensor.layer].expert_storage;
+  return storage.empty() ? tensor.expert : storage[tensor.expert];
+}
+
+bool shares_storage(const ModelConfig& config, const TensorSpec& tensor) { return stored_expert(config, tensor) != tensor.expert; }
 
 ModelConfig pruned_config(const PrunePlan& plan, const ModelConfig& config) {
   ModelConfig pruned = config;
@@ -168,7 +205,7 @@ PrunedCheckpoint apply_plan(const PrunePlan& plan, const ModelConfig& config, co
   check_plan(plan, config);
   PrunedCheckpoint pruned{.config = pruned_config(plan, config)};
   pruned.tensors = Registry<Family>::instance().make(config.family)->tensors(pruned.config);
-  auto weights = std::make_unique<PrunedWeights>(plan, config, tensors, source);
+  auto weights = std::make_unique<PrunedWeights>(plan, config, tensors, source, pruned);
   for (const TensorSpec& tensor : pruned.tensors) pruned.origins.push_back(weights->origin(tensor));
   pruned.weights = std::move(weights);
   return pruned;

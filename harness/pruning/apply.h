@@ -8,7 +8,8 @@
 namespace winnow {
 
 // The checkpoint as the plan leaves it: what load_model takes and what an export writes. Reads from `source`, tensor by tensor, when asked:
-// dropped experts are never read, masks and merges are done on the way. Plan and source must outlive it.
+// dropped experts are never read, masks and merges are done on the way. Experts that share weights have the masks and updates of the one that stores
+// them. Throws Error(kInput) where the plan masks or updates a tensor that the pruned model has not. Plan and source must outlive it.
 struct PrunedCheckpoint {
   ModelConfig config;
   std::vector<TensorSpec> tensors;
@@ -16,6 +17,10 @@ struct PrunedCheckpoint {
   std::unique_ptr<WeightSource> weights;
 };
 PrunedCheckpoint apply_plan(const PrunePlan& plan, const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source);
+
+// The expert whose weights the tensor's expert runs with: itself, unless a merge in place gave it another's; -1 where it is no expert's.
+int stored_expert(const ModelConfig& config, const TensorSpec& tensor);
+bool shares_storage(const ModelConfig& config, const TensorSpec& tensor);  // that is another's
 
 // Config of the model after the plan: expert counts, skip thresholds, shared storage of merged experts.
 ModelConfig pruned_config(const PrunePlan& plan, const ModelConfig& config);

@@ -166,16 +166,18 @@ at::Tensor as_stored(const at::Tensor& tensor, const SafetensorsWriter::Entry& e
   return rounded;
 }
 
-void write_shard(const fs::path& folder, const Shard& shard, const PrunedCheckpoint& pruned, const std::vector<SafetensorsWriter::Entry>& entries,
-                 const std::function<void(std::uint64_t bytes)>& on_written) {
+// False where `on_written`, called after each tensor, says to stop.
+bool write_shard(const fs::path& folder, const Shard& shard, const PrunedCheckpoint& pruned, const std::vector<SafetensorsWriter::Entry>& entries,
+                 const std::function<bool(std::uint64_t bytes)>& on_written) {
   SafetensorsWriter writer(folder / shard.name,
                            {entries.begin() + static_cast<std::ptrdiff_t>(shard.first), entries.begin() + static_cast<std::ptrdiff_t>(shard.end)});
   for (std::size_t i = shard.first; i < shard.end; ++i) {
     writer.write(entries[i].name, as_stored(pruned.weights->read(pruned.tensors[i]), entries[i]));
     pruned.weights->release(pruned.tensors[i]);
-    on_written(bytes_of(entries[i]));
+    if (!on_written(bytes_of(entries[i]))) return false;
   }
   writer.commit();
+  return true;
 }
 
 void write_index(const fs::path& folder, const std::vector<Shard>& shards, const std::vector<SafetensorsWriter::Entry>& entries, std::uint64_t total_bytes) {
@@ -256,10 +258,13 @@ ExportSummary export_checkpoint(Checkpoint& source, const PrunePlan& plan, const
   write_file(partial.path() / kExportedPlan, exported_plan(plan, pruned.config).dump(1) + "\n");
   std::uint64_t written = 0;
   for (const Shard& shard : shards) {
-    write_shard(partial.path(), shard, pruned, entries, [&](std::uint64_t bytes) {
+    const bool is_whole = write_shard(partial.path(), shard, pruned, entries, [&](std::uint64_t bytes) {
       written += bytes;
       if (options.on_progress) options.on_progress(static_cast<double>(written) / static_cast<double>(summary.weight_bytes));
+      return !(options.should_stop && options.should_stop());
     });
+    summary.was_stopped = !is_whole;
+    if (summary.was_stopped) return summary;
   }
   if (shards.size() > 1) write_index(partial.path(), shards, entries, summary.weight_bytes);
   source.check_unchanged();

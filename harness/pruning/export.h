@@ -13,6 +13,7 @@ namespace winnow {
 struct ExportOptions {
   std::uint64_t shard_bytes = 5'000'000'000;  // of tensors in one file at most; a larger tensor has a file of its own
   std::function<void(double share)> on_progress = {};
+  std::function<bool()> should_stop = {};  // asked after each tensor
 };
 
 struct ExportSummary {
@@ -22,6 +23,7 @@ struct ExportSummary {
   std::vector<std::int64_t> expert_counts;  // by layer; 0 on dense layers
   std::vector<std::string> copied;          // other files of the source
   std::vector<std::string> left_out;        // of the source: weights in other layouts, hidden folders, what is no regular file
+  bool was_stopped = false;                 // nothing was written
   std::vector<std::string> remarks;         // sentences for a person: which engines load the folder, and what of the plan it cannot carry
 };
 

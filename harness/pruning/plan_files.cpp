@@ -1,5 +1,11 @@
 #include "harness/pruning/plan_files.h"
 
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
 #include "harness/core/error.h"
 #include "harness/core/files.h"
 #include "harness/model/safetensors.h"
@@ -12,17 +18,64 @@ constexpr std::string_view kMask = "mask/", kWeight = "weight/";
 
 std::filesystem::path tensor_file(std::filesystem::path path) { return path.replace_extension(".safetensors"); }
 
+void write_tensors(const std::filesystem::path& file, const std::map<std::string, at::Tensor>& tensors) {
+  std::vector<SafetensorsWriter::Entry> entries;
+  for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
+  SafetensorsWriter writer(file, entries);
+  for (const auto& [name, tensor] : tensors) writer.write(name, tensor);
+  writer.commit();
+}
+
+// A folder of its own among the temporary files; removed with what is in it.
+class PageFolder {
+ public:
+  PageFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "winnow-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw input_error("{}: cannot be made: {}; set TMPDIR to a folder with room", name, std::strerror(errno));
+    path_ = name;
+  }
+  ~PageFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  PageFolder(const PageFolder&) = delete;
+  PageFolder& operator=(const PageFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+bool holds_plan_tensors(const std::filesystem::path& file) {
+  try {
+    return std::ranges::all_of(read_safetensors_header(MappedFile(file)).entries,
+                               [](const SafetensorsEntry& entry) { return entry.name.starts_with(kMask) || entry.name.starts_with(kWeight); });
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
+void check_plan_place(const std::filesystem::path& path) {
+  const std::filesystem::path tensors = tensor_file(path);
+  if (tensors == path)
+    throw input_error("{}: this name is for the plan's tensors; name the plan {} instead", path.string(),
+                      std::filesystem::path(path).replace_extension(".json").string());
+  std::error_code ignored;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(tensors, ignored)) || holds_plan_tensors(tensors)) return;
+  throw input_error("{}: its masks and weights would go into {}, which is there and is no plan's; name another file", path.string(), tensors.string());
+}
+
 void write_plan(const std::filesystem::path& path, const PrunePlan& plan) {
+  check_plan_place(path);
   if (!plan.mask_bits.empty() || !plan.weights.empty()) {
-    std::vector<SafetensorsWriter::Entry> entries;
-    for (const auto& [name, bits] : plan.mask_bits) entries.push_back({std::string(kMask) + name, at::kByte, bits.sizes().vec()});
-    for (const auto& [name, weight] : plan.weights) entries.push_back({std::string(kWeight) + name, weight.scalar_type(), weight.sizes().vec()});
-    SafetensorsWriter writer(tensor_file(path), entries);
-    for (const auto& [name, bits] : plan.mask_bits) writer.write(std::string(kMask) + name, bits);
-    for (const auto& [name, weight] : plan.weights) writer.write(std::string(kWeight) + name, weight);
-    writer.commit();
+    std::map<std::string, at::Tensor> tensors;
+    for (const auto& [name, bits] : plan.mask_bits) tensors.emplace(std::string(kMask) + name, bits);
+    for (const auto& [name, weight] : plan.weights) tensors.emplace(std::string(kWeight) + name, weight);
+    write_tensors(tensor_file(path), tensors);
+  } else {
+    std::filesystem::remove(tensor_file(path));
   }
   write_file(path, plan_to_json(plan).dump(1) + "\n");
 }
@@ -55,6 +108,12 @@ PrunePlan read_plan(const std::filesystem::path& path) {
   if (plan.masks.size() != plan.mask_bits.size())
     throw input_error("{}: it has {} masks, {} describes {}", tensor_file(path).string(), plan.mask_bits.size(), path.string(), plan.masks.size());
   return plan;
+}
+
+std::map<std::string, at::Tensor> as_pages(const std::map<std::string, at::Tensor>& tensors) {
+  const PageFolder folder;
+  write_tensors(folder.path() / "pages.safetensors", tensors);
+  return map_tensors(folder.path() / "pages.safetensors");
 }
 
 }  // namespace winnow

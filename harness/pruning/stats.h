@@ -49,7 +49,7 @@ struct LayerStats {
   at::Tensor max_activation;                      // largest (signed) entry of f_e(x) over X_e, at least 0
   at::Tensor skip_ratios;                         // f32 [tokens]: p(k) / p(1)
   at::Tensor mean_output;                         // f64 [E, hidden], over all tokens
-  std::map<std::string, InputNorm> inputs;        // by tensor name of the linear
+  std::map<std::string, InputNorm> inputs;        // by tensor name of the linear; experts merged in place add to the one that stores their weights
   std::map<std::string, InputNorm> gated_inputs;  // experts' linears
 };
 

@@ -101,8 +101,10 @@ std::span<const Setting> calibration_settings() {
       {.name = "loader",
        .types = {SettingType::kString},
        .default_value = "packed",
-       .summary = "packed (Lu et al., STUN), random_window (SparseGPT, Wanda), random_window_prefiltered (STUN's weight stage) or whole_items",
-       .choices = {"packed", "random_window", "random_window_prefiltered", "whole_items"}},
+       .summary =
+           "packed (Lu et al., STUN), random_window (SparseGPT and Wanda on C4), random_window_prefiltered (STUN's weight stage), stream_window (SparseGPT "
+           "and Wanda on WikiText-2: of all texts joined by spaces) or whole_items",
+       .choices = {"packed", "random_window", "random_window_prefiltered", "stream_window", "whole_items"}},
   };
   return settings;
 }

@@ -30,7 +30,9 @@ LinearKey input_of(const TensorSpec& tensor) {
 
 class HessianCollector {
  public:
-  HessianCollector(LayerWalk& walk, std::map<LinearKey, Hessian>& hessians) : walk_(walk), hessians_(hessians) {}
+  // `storage`: whose weights each expert runs with; empty: its own.
+  HessianCollector(LayerWalk& walk, const std::vector<int>& storage, std::map<LinearKey, Hessian>& hessians)
+      : walk_(walk), storage_(storage), hessians_(hessians) {}
 
   void run() {
     walk_.run([this](std::size_t batch) {
@@ -38,8 +40,9 @@ class HessianCollector {
       return Observer{.expert =
                           [this](const ExpertCall& call) {
                             const at::Tensor sequences = sequence_of_row_.index_select(0, call.rows.cpu());
-                            add({Role::kExpertGate, call.expert}, call.input, sequences);
-                            add({Role::kExpertDown, call.expert}, call.activation, sequences);
+                            const int stored = storage_.empty() ? call.expert : storage_[call.expert];
+                            add({Role::kExpertGate, stored}, call.input, sequences);
+                            add({Role::kExpertDown, stored}, call.activation, sequences);
                           },
                       .linear =
                           [this](const LinearInput& linear) {
@@ -58,6 +61,7 @@ class HessianCollector {
   }
 
   LayerWalk& walk_;
+  const std::vector<int>& storage_;
   std::map<LinearKey, Hessian>& hessians_;
   at::Tensor sequence_of_row_;
 };
@@ -130,7 +134,7 @@ void mask_by_sparsegpt(const PruneInputs& inputs, LayerWalk& walk, const Amount&
       if (bytes > kHessianBytes && !hessians.empty()) break;
       hessians[key].sum = at::zeros({columns, columns}, at::TensorOptions(walk.device()).dtype(at::kDouble));
     }
-    HessianCollector(walk, hessians).run();
+    HessianCollector(walk, inputs.config.layers[walk.layer()].expert_storage, hessians).run();
     for (; next < end; ++next) {
       const TensorSpec& tensor = *linears[next];
       const Hessian& hessian = hessians.at(input_of(tensor));

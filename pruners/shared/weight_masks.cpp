@@ -8,9 +8,12 @@
 #include "harness/engine/device_path.h"
 #include "harness/pruning/apply.h"
 #include "harness/pruning/mask.h"
+#include "harness/pruning/plan_files.h"
 
 namespace winnow {
 namespace {
+
+constexpr std::size_t kUpdatedBytesHeld = std::size_t{1} << 30;  // updated weights may be twice as large as the model: what is beyond becomes pages of a file
 
 std::optional<Amount> parse_pattern(const std::string& text) {
   Amount amount;
@@ -85,6 +88,7 @@ std::vector<const TensorSpec*> maskable(const PruneInputs& inputs, int layer) {
   for (const TensorSpec& tensor : inputs.tensors) {
     if (tensor.layer != layer || tensor.shape.size() != 2) continue;
     if (inputs.scope == "experts" && tensor.expert < 0) continue;
+    if (shares_storage(inputs.config, tensor)) continue;
     if (inputs.is_left_out && inputs.is_left_out(tensor)) continue;
     linears.push_back(&tensor);
   }
@@ -99,6 +103,7 @@ void add_mask(PrunePlan& plan, const TensorSpec& tensor, const at::Tensor& kept)
 
 void mask_layer_by_layer(const PruneInputs& inputs, PrunePlan& plan, const std::function<void(LayerWalk& walk, PrunePlan& of_layer)>& decide) {
   LayerWalk walk(inputs.config, inputs.tensors, inputs.weights, *inputs.calibration, inputs.walk);
+  std::size_t updated_bytes = 0;
   while (walk.enter_next_layer()) {
     if (inputs.on_progress) inputs.on_progress("pruning weights", static_cast<double>(walk.layer()) / static_cast<double>(inputs.config.layers.size()));
     PrunePlan of_layer;
@@ -109,6 +114,8 @@ void mask_layer_by_layer(const PruneInputs& inputs, PrunePlan& plan, const std::
     std::ranges::move(of_layer.layers, std::back_inserter(plan.layers));
     std::ranges::move(of_layer.masks, std::back_inserter(plan.masks));
     plan.mask_bits.merge(of_layer.mask_bits);
+    for (const auto& [name, weight] : of_layer.weights) updated_bytes += weight.nbytes();
+    if (updated_bytes > kUpdatedBytesHeld) of_layer.weights = as_pages(of_layer.weights);
     plan.weights.merge(of_layer.weights);
   }
 }

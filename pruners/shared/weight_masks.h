@@ -37,7 +37,7 @@ at::Tensor lowest(const at::Tensor& scores, std::int64_t place);
 at::Tensor keep_all_but_lowest_of_rows(const at::Tensor& scores, std::int64_t count);
 at::Tensor keep_all_but_lowest_of_groups(const at::Tensor& scores, std::int64_t n, std::int64_t m);
 
-// The linear maps of a layer that the variant's scope and patterns leave to be masked, in checkpoint order.
+// The linear maps of a layer that the variant's scope and patterns leave to be masked, in checkpoint order; what experts merged in place share is there once.
 std::vector<const TensorSpec*> maskable(const PruneInputs& inputs, int layer);
 
 // Adds the mask of one tensor to the plan.

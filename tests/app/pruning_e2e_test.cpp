@@ -2,7 +2,9 @@
 
 #include "harness/core/json.h"
 #include "harness/model/safetensors.h"
+#include "harness/pruning/calibration.h"
 #include "harness/pruning/plan_files.h"
+#include "harness/text/tokenizer.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 #include "tests/support/program.h"
@@ -89,6 +91,24 @@ TEST_F(Pruning, CalibrateWritesWhatWasAskedFor) {
   const std::string query = "layer.0.input.model.layers.0.self_attn.q_proj.weight";
   EXPECT_TRUE(at::allclose(stats.at(query + ".gram").diagonal(), stats.at(query + ".square_sum"), 1e-6));
   EXPECT_EQ(winnow({"calibrate", model_, "--calibration", ids_.string(), "--observe", "count", "--out", out}).exit_code, 2);
+}
+
+TEST_F(Pruning, CalibratesOnWindowsOfAllTextsJoinedBySpaces) {
+  const std::vector<std::string> texts = {"The first row of the text, with its line break.\n", "",
+                                          "A second one, which is the last of them, and a little longer.\n"};
+  std::string rows;
+  for (const std::string& text : texts) rows += Json{{"text", text}}.dump() + "\n";
+  folder_.write("texts.jsonl", rows);
+  const Json spec = {{"file", "texts.jsonl"}, {"fields", {"text"}}, {"sequences", 5}, {"length", 12}, {"seed", 3}, {"loader", "stream_window"}};
+  const auto stream = Tokenizer::open(model_, 1000)->encode(texts[0] + " " + texts[1] + " " + texts[2], Tokenizer::Special::kAdd);
+  const auto stats = [&](const std::string& calibration) {
+    const std::string out = (folder_ / "stats.safetensors").string();
+    const ProgramResult result =
+        winnow({"calibrate", model_, "--calibration", folder_.write("calibration.json", calibration).string(), "--observe", "counts", "--out", out});
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return read_tensors(out).at("layer.3.router_probability");
+  };
+  EXPECT_TRUE(stats(spec.dump()).equal(stats(Json(stream_windows(stream, 5, 12, 3).sequences).dump())));
 }
 
 TEST_F(Pruning, ASweepWithCalibrationKeepsItsPlansAndReadsNoTokenAgain) {

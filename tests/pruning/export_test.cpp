@@ -321,6 +321,17 @@ TEST(Export, LeavesNothingBehindWhereItFails) {
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
+TEST(Export, LeavesNothingBehindWhereItIsStopped) {
+  const TemporaryFolder folder;
+  const auto source = Checkpoint::open(fixture(kMixtral));
+  int asked = 0;
+  const ExportSummary summary =
+      export_checkpoint(*source, everywhere(*source, {.kept = {0, 1}}), folder / "out", {.shard_bytes = 20000, .should_stop = [&] { return ++asked == 20; }});
+  EXPECT_TRUE(summary.was_stopped);
+  EXPECT_EQ(asked, 20);
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
 TEST(Export, RefusesValuesThatTheStoredDtypeCannotHold) {
   const TemporaryFolder folder;
   const auto source = Checkpoint::open(fixture(kSharded));

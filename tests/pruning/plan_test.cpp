@@ -5,10 +5,13 @@
 #include <algorithm>
 
 #include "harness/engine/device_path.h"
+#include "harness/model/safetensors.h"
 #include "harness/model/weight_source.h"
 #include "harness/pruning/apply.h"
 #include "harness/pruning/mask.h"
+#include "harness/pruning/plan_files.h"
 #include "tests/support/errors.h"
+#include "tests/support/files.h"
 
 namespace winnow {
 namespace {
@@ -108,6 +111,45 @@ TEST(ComposePlans, RefusesExpertsAfterWeights) {
   first.mask_bits["w"] = at::zeros({1}, at::kByte);
   first.masks = {{"w", {8}, 0, "00"}};
   EXPECT_ERROR_HAS(compose_plans(first, {.layers = {{.layer = 0, .kept = {0, 1}}}}), kInput, "an expert step stands after a weight step");
+}
+
+TEST(PlanFiles, AnEarlierPlansTensorsGoWithIt) {
+  const test::TemporaryFolder folder;
+  const at::Tensor bits = pack_mask(at::ones({2, 8}, at::kBool));
+  write_plan(folder / "PLAN.json", {.model = "abc", .masks = {describe_mask("w", {2, 8}, bits)}, .mask_bits = {{"w", bits}}});
+  EXPECT_EQ(read_plan(folder / "PLAN.json").masks.size(), 1u);
+  write_plan(folder / "PLAN.json", {.model = "abc", .layers = {{.layer = 0, .kept = {0, 1}}}});
+  EXPECT_FALSE(std::filesystem::exists(folder / "PLAN.safetensors"));
+  EXPECT_TRUE(read_plan(folder / "PLAN.json").mask_bits.empty());
+}
+
+TEST(PlanFiles, TakeNoPlaceOfATensorFileThatIsNoPlans) {
+  const test::TemporaryFolder folder;
+  SafetensorsWriter model(folder / "model.safetensors", {{"lm_head.weight", at::kFloat, {1}}});
+  model.write("lm_head.weight", at::ones({1}));
+  model.commit();
+  const std::string before = test::read_text(folder / "model.safetensors");
+  const at::Tensor bits = pack_mask(at::ones({2, 8}, at::kBool));
+  const PrunePlan masks{.model = "abc", .masks = {describe_mask("w", {2, 8}, bits)}, .mask_bits = {{"w", bits}}};
+  EXPECT_ERROR_HAS(write_plan(folder / "model.json", masks), kInput, "model.safetensors, which is there and is no plan's; name another file");
+  EXPECT_ERROR_HAS(write_plan(folder / "model.json", {.model = "abc"}), kInput, "which is there and is no plan's");
+  EXPECT_ERROR_HAS(write_plan(folder / "PLAN.safetensors", {.model = "abc"}), kInput, "name the plan");
+  EXPECT_EQ(test::read_text(folder / "model.safetensors"), before);
+  EXPECT_FALSE(std::filesystem::exists(folder / "model.json"));
+}
+
+TEST(PlanFiles, PagesAreTheTensorsAndLeaveNoFileBehind) {
+  const test::TemporaryFolder folder;
+  const char* before = std::getenv("TMPDIR");
+  const std::string restored = before ? before : "";
+  ::setenv("TMPDIR", folder.path().c_str(), 1);
+  const at::Tensor weight = at::arange(12, at::kFloat).view({3, 4});
+  const std::map<std::string, at::Tensor> pages = as_pages({{"w", weight}, {"b", weight[1].to(at::kBFloat16)}});
+  before ? ::setenv("TMPDIR", restored.c_str(), 1) : ::unsetenv("TMPDIR");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  ASSERT_EQ(pages.size(), 2u);
+  EXPECT_TRUE(pages.at("w").equal(weight));
+  EXPECT_TRUE(pages.at("b").equal(weight[1].to(at::kBFloat16)));
 }
 
 void expect_packed_as_by_numpy() {

@@ -64,7 +64,7 @@ std::vector<double> ticks(double low, double high) {
   const double range = high - low, power = std::pow(10, std::floor(std::log10(range / 5))), times = range / 5 / power;
   const double step = power * (times < 1.5 ? 1 : times < 3.5 ? 2 : times < 7.5 ? 5 : 10), first = std::ceil(low / step);
   std::vector<double> places;
-  for (int i = 0; i < kMost && (first + i) * step <= high + 1e-9 * std::abs(high); ++i) places.push_back((first + i) * step);
+  for (int i = 0; i < kMost && (first + i) * step <= high + 1e-6 * step; ++i) places.push_back((first + i) * step);
   return places;
 }
 

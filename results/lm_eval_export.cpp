@@ -156,6 +156,15 @@ void add_trial(OrderedJson& results, const TrialResults& part) {
   merge(results["n-samples"], part.sample_counts);
 }
 
+// lm-eval has one value for a whole run: that of all tasks of the file, null where they differ or have none.
+OrderedJson shared_setting(const ResultsFile& file, const char* key) {
+  std::set<Json> values;
+  for (const StoredTrial* stored : file.trials) {
+    values.insert(object_in(object_in(stored->trial.cell.identity, "task"), "settings").value(key, Json(nullptr)));
+  }
+  return values.size() == 1 ? OrderedJson(*values.begin()) : OrderedJson(nullptr);
+}
+
 // What lm-eval says about the run, as far as Winnow has it; null where it does not apply.
 void add_run_facts(OrderedJson& results, const ResultsFile& file, const std::string& time, OrderedJson task_hashes) {
   const Trial& trial = file.trials.back()->trial;
@@ -165,7 +174,10 @@ void add_run_facts(OrderedJson& results, const ResultsFile& file, const std::str
   config["model_dtype"] = model.value("dtype", Json(nullptr));
   config["model_sha"] = model.value("content_sha256", Json(nullptr));
   config["device"] = model.value("device", Json(nullptr));
-  for (const char* seed : {"random_seed", "numpy_seed", "torch_seed", "fewshot_seed"}) config[seed] = std::string_view(seed) == "random_seed" ? 0 : 1234;
+  for (const char* absent : {"batch_size", "batch_sizes", "use_cache", "bootstrap_iters", "gen_kwargs"}) config[absent] = nullptr;
+  config["limit"] = shared_setting(file, "limit");
+  for (const char* seed : {"random_seed", "numpy_seed", "torch_seed"}) config[seed] = std::string_view(seed) == "random_seed" ? 0 : 1234;
+  config["fewshot_seed"] = shared_setting(file, "seed");
   results["git_hash"] = environment.value("commit", Json(nullptr));
   results["date"] = epoch_seconds(time);
   results["pretty_env_info"] = canonical_json(environment);

@@ -67,14 +67,42 @@ std::int64_t documents_of(std::span<const LeafSamples> leaves, const std::string
   return found == leaves.end() ? 0 : found->documents;
 }
 
-// The name that lm-eval has for the trial as a whole: that of its groups' root, else of its only leaf, else of the task.
-std::string root_name(const Trial& trial, std::span<const Metric> metrics, std::span<const LeafSamples> leaves) {
-  std::set<std::string> names;
-  for (const Metric& metric : metrics) names.insert(metric.leaf);
+// What all of a trial's metrics belong to. `unfinished`: groups of which only some members were asked for; they are not reported, and there is no whole.
+struct Whole {
+  std::string root;
+  std::set<std::string> unfinished;
+};
+
+// The root is the parent that is not reported itself: the name of the data set or of the task. Without one it is the only leaf, else the task.
+Whole whole_of(const Trial& trial, std::span<const Metric> metrics, std::span<const LeafSamples> leaves, const Json& task, const Json& settings) {
+  std::set<std::string> reported;
+  for (const Metric& metric : metrics) reported.insert(metric.leaf);
+  const std::string name = task.value("task", trial.cell.task), dataset = settings.value("dataset", name);
+  Whole whole;
   for (const Metric& metric : metrics) {
-    if (!metric.parent.empty() && !names.contains(metric.parent)) return metric.parent;
+    if (metric.parent.empty() || reported.contains(metric.parent)) continue;
+    if (metric.parent == dataset || metric.parent == name) {
+      whole.root = metric.parent;
+    } else {
+      whole.unfinished.insert(metric.parent);
+    }
   }
-  return leaves.size() == 1 && names.size() <= 1 ? leaves.front().leaf : trial.cell.task;
+  if (!whole.unfinished.empty()) {
+    whole.root = dataset;
+  } else if (whole.root.empty()) {
+    whole.root = leaves.size() == 1 && reported.size() <= 1 ? leaves.front().leaf : trial.cell.task;
+  }
+  return whole;
+}
+
+// Of some subjects lm-eval makes no whole, and no group that misses one: their mean would be another number under a known name.
+std::vector<Metric> without_unfinished(std::vector<Metric> metrics, const Whole& whole) {
+  if (whole.unfinished.empty()) return metrics;
+  std::erase_if(metrics, [](const Metric& metric) { return metric.leaf.empty(); });
+  for (Metric& metric : metrics) {
+    if (metric.parent == whole.root || whole.unfinished.contains(metric.parent)) metric.parent.clear();
+  }
+  return metrics;
 }
 
 // "mmlu_social_sciences" below "mmlu" is shown as "social sciences", a subject with its underscores.
@@ -193,24 +221,30 @@ std::string sample_hashes(const RecordedAnswer& recorded) {
 }
 
 TrialResults trial_results(const Trial& trial, std::span<const LeafSamples> leaves) {
-  const std::vector<Metric> metrics = task_metrics(trial);
   const Json& task = object_in(trial.cell.identity, "task");
   const Json& settings = object_in(task, "settings");
-  const std::string root = root_name(trial, metrics, leaves);
+  const std::vector<Metric> all = task_metrics(trial);
+  const Whole whole = whole_of(trial, all, leaves, task, settings);
+  const std::vector<Metric> metrics = without_unfinished(all, whole);
   TrialResults out;
   for (const Metric& metric : metrics) {
     if (metric.parent.empty()) continue;
     OrderedJson& members = out.group_subtasks[metric.parent];
     if (std::ranges::find(members, OrderedJson(metric.leaf)) == members.end()) members.push_back(metric.leaf);
   }
-  add_entries(out, metrics, leaves, root, Level::kLeaves);  // leaves first, as lm-eval has them
-  add_entries(out, metrics, leaves, root, Level::kGroups);
+  add_entries(out, metrics, leaves, whole.root, Level::kLeaves);  // leaves first, as lm-eval has them
+  add_entries(out, metrics, leaves, whole.root, Level::kGroups);
   for (const auto& [name, entry] : out.results.items()) out.versions[name] = version_of(name, task);
   for (const LeafSamples& leaf : leaves) {
     out.configs[leaf.leaf] = config_json(leaf.leaf, task, settings);
     out.shots[leaf.leaf] = settings.value("shots", Json(nullptr));
     out.sample_counts[leaf.leaf] = {{"original", original_count(trial, leaf, settings)}, {"effective", leaf.documents}};
     out.task_hashes[leaf.leaf] = leaf.task_hash;
+  }
+  // A group of tasks has the shots of its tasks; lm-eval gives none to a group of groups.
+  for (const auto& [group, members] : out.group_subtasks.items()) {
+    const bool has_groups = std::ranges::any_of(members, [&](const OrderedJson& member) { return out.group_subtasks.contains(member.get<std::string>()); });
+    if (!has_groups) out.shots[group] = settings.value("shots", Json(nullptr));
   }
   return out;
 }

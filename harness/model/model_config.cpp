@@ -28,6 +28,7 @@ const std::vector<GreedySetting>& greedy_settings() {
                                                       {"exponential_decay_length_penalty", nullptr},
                                                       {"min_length", 0},
                                                       {"min_new_tokens", 0},
+                                                      {"max_new_tokens", nullptr},  // goes before what a task asks for
                                                       {"num_beams", 1},
                                                       {"penalty_alpha", nullptr},
                                                       {"guidance_scale", 1.0},

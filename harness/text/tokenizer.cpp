@@ -36,6 +36,8 @@ std::unique_ptr<sentencepiece::SentencePieceProcessor> load_sentencepiece(std::s
   return processor;
 }
 
+constexpr std::string_view kPieceSpace = "\xe2\x96\x81";  // ▁
+
 bool is_word_byte(char byte) {
   return byte == '_' || (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte & 0x80) != 0;
 }
@@ -58,7 +60,7 @@ class LlamaTokenizer : public Tokenizer {
     id_of_piece_.clear();
     const bool is_plain_bpe = kind.is_bpe && !kind.maps_characters && !kind.removes_spaces && kind.adds_dummy_prefix && !kind.has_other_switches;
     const bool has_words = is_plain_bpe && WordCache::fits(*begin_);
-    if (!settings_.legacy_prefix || has_words) inside_ = load_sentencepiece(bytes.append(kWithoutDummyPrefix), source);
+    if (!settings_.legacy_prefix || !settings_.keeps_first_space || has_words) inside_ = load_sentencepiece(bytes.append(kWithoutDummyPrefix), source);
     if (has_words) words_ = std::make_unique<WordCache>(*inside_);
     if (!kind.is_bpe && !kind.has_other_switches && !kind.has_byte_pieces) unigram_ = std::make_unique<UnigramSegmenter>(*begin_);
     for (std::size_t i = 0; i < settings_.added.size(); ++i) {
@@ -133,7 +135,8 @@ class LlamaTokenizer : public Tokenizer {
 
   void append_pieces(std::string_view text, bool begins_whole_text, std::vector<std::int32_t>& ids) const {
     if (text.empty()) return;
-    const bool prefixed = settings_.legacy_prefix || (begins_whole_text && settings_.adds_prefix_space);
+    const bool has_own = !settings_.keeps_first_space && (text.starts_with(' ') || text.starts_with(kPieceSpace));
+    const bool prefixed = !has_own && (settings_.legacy_prefix || (begins_whole_text && settings_.adds_prefix_space));
     if (words_) {
       words_->append_ids(prefixed ? std::string(" ").append(text) : std::string(text), ids);
       return;
@@ -150,7 +153,7 @@ class LlamaTokenizer : public Tokenizer {
   }
 
   std::unique_ptr<sentencepiece::SentencePieceProcessor> begin_;   // puts ▁ in front
-  std::unique_ptr<sentencepiece::SentencePieceProcessor> inside_;  // does not; only without legacy_prefix and for words_
+  std::unique_ptr<sentencepiece::SentencePieceProcessor> inside_;  // does not; only where some text gets none, and for words_
   std::unique_ptr<WordCache> words_;                               // where the model allows it
   std::unique_ptr<UnigramSegmenter> unigram_;                      // for Unigram models
   std::unordered_map<std::string, std::int32_t> id_of_piece_;

@@ -169,6 +169,35 @@ void read_additional(const SettingsFile& file, AddedTokens& added) {
   }
 }
 
+// The steps of tokenizer.json's normalizer or pre_tokenizer: a sequence of them, one, or none.
+std::vector<Json> steps_of(const SettingsFile& fast, const char* part, const char* list) {
+  if (!fast.has(part)) return {};
+  const Json& step = fast.json.at(part);
+  if (!step.is_object()) throw input_error("{}: {} is a {}, expected an object", fast.path, part, step.type_name());
+  if (!step.contains(list)) return {step};
+  if (!step.at(list).is_array()) throw input_error("{}: {}.{} is a {}, expected a list", fast.path, part, list, step.at(list).type_name());
+  return step.at(list).get<std::vector<Json>>();
+}
+
+// Where tokenizer.json and "legacy" disagree, transformers goes by the file. Neither form of the prefix in it: none is put in front.
+void read_prefix(const SettingsFile& fast, TokenizerSettings& settings) {
+  const auto is_of_type = [](const char* type) { return [type](const Json& step) { return step.is_object() && step.value("type", Json()) == type; }; };
+  const std::vector<Json> normalizers = steps_of(fast, "normalizer", "normalizers"), splitters = steps_of(fast, "pre_tokenizer", "pretokenizers");
+  if (std::ranges::any_of(normalizers, is_of_type("Prepend"))) {
+    settings.legacy_prefix = settings.adds_prefix_space = true;
+    return;
+  }
+  const auto found = std::ranges::find_if(splitters, is_of_type("Metaspace"));
+  const SettingsFile metaspace{fast.path + ": Metaspace", found == splitters.end() ? Json::object() : *found};
+  const bool is_old_prefix = metaspace.boolean("add_prefix_space", found != splitters.end());  // files of before prepend_scheme
+  const std::string scheme = metaspace.string("prepend_scheme", is_old_prefix ? "always" : "never");
+  if (scheme != "always" && scheme != "first" && scheme != "never")
+    throw input_error("{}: prepend_scheme is '{}', expected 'always', 'first' or 'never'", metaspace.path, scheme);
+  settings.legacy_prefix = scheme == "always";
+  settings.adds_prefix_space = scheme != "never";
+  settings.keeps_first_space = false;
+}
+
 }  // namespace
 
 TokenizerSettings read_tokenizer_settings(const std::filesystem::path& folder, const std::function<std::optional<std::int32_t>(const std::string&)>& piece_id,
@@ -199,6 +228,7 @@ TokenizerSettings read_tokenizer_settings(const std::filesystem::path& folder, c
   settings.adds_eos = config.boolean("add_eos_token", false);
   settings.legacy_prefix = config.boolean("legacy", true);
   settings.adds_prefix_space = settings.legacy_prefix || config.boolean("add_prefix_space", true);
+  if (const SettingsFile fast = read_settings_file(folder / "tokenizer.json"); !fast.json.empty()) read_prefix(fast, settings);
   settings.cleans_up_spaces = config.boolean("clean_up_tokenization_spaces", false);
   if (settings.adds_bos && !settings.bos) throw input_error("{}: add_bos_token is true but bos_token is null; set one of the two", config.path);
   if (settings.adds_eos && !settings.eos) throw input_error("{}: add_eos_token is true but eos_token is null; set one of the two", config.path);
@@ -221,6 +251,7 @@ Json TokenizerSettings::to_json() const {
                {"legacy", legacy_prefix},
                {"add_prefix_space", adds_prefix_space},
                {"clean_up", cleans_up_spaces}};
+  if (!keeps_first_space) json["keeps_first_space"] = false;  // left out where true: digests of before hold
   json["bos"] = bos ? Json(*bos) : Json();
   json["eos"] = eos ? Json(*eos) : Json();
   return json;

@@ -19,13 +19,15 @@ struct AddedToken {
   bool special = true;                             // left out by decode with SpecialText::kSkip
 };
 
-// What Hugging Face's files beside tokenizer.model say: tokenizer_config.json, special_tokens_map.json, added_tokens.json. All may be missing.
+// What Hugging Face's files beside tokenizer.model say: tokenizer_config.json, special_tokens_map.json, added_tokens.json, and of tokenizer.json where a ▁ is
+// put in front. All may be missing.
 struct TokenizerSettings {
   std::vector<AddedToken> added;
   std::optional<std::int32_t> bos, eos;
   bool adds_bos = true, adds_eos = false;
   bool legacy_prefix = true;      // a text after a special token gets a ▁ of its own; else only the beginning of the whole text
   bool adds_prefix_space = true;  // false (only without legacy_prefix): not even that
+  bool keeps_first_space = true;  // false: a text that begins with a space gets no ▁ before it
   bool cleans_up_spaces = false;  // decode removes the space before punctuation and English contractions
 
   Json to_json() const;  // all that decides ids and texts

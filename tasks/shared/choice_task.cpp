@@ -99,7 +99,13 @@ class ChoiceTask : public Task {
     for (const std::int64_t row : shots) {
       const ChoiceQuestion shot = question(document(pool.rows.at(static_cast<std::size_t>(row))));
       const auto gold = static_cast<std::size_t>(shot.gold);
-      solved.push_back({shot.contexts.size() == 1 ? shot.contexts[0] : shot.contexts.at(gold), shot.choices[gold]});
+      if (shot.contexts.size() == 1) {
+        solved.push_back({shot.contexts[0], shot.choices[gold]});
+        continue;
+      }
+      // The answer is a text there, not an index, and lm-eval of today puts nothing behind a question whose answer is the empty text.
+      const bool stands_alone = shot.choices[gold].empty() && settings_.profile != kProfile2023July;
+      solved.push_back({shot.contexts.at(gold), stands_alone ? std::nullopt : std::optional(shot.choices[gold])});
     }
     return solved;
   }

@@ -78,8 +78,9 @@ std::string assemble_prompt(std::string_view description, const std::vector<Solv
   std::string prompt(description);
   for (const SolvedExample& shot : shots) {
     prompt += shot.question;
+    if (!shot.target) continue;
     prompt += ' ';
-    prompt += shot.target;
+    prompt += *shot.target;
     prompt += "\n\n";
   }
   prompt += question;

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +33,8 @@ Shots first_shots(std::size_t pool_rows, std::string_view pool_name, std::size_t
 
 // One solved example.
 struct SolvedExample {
-  std::string question, target;
+  std::string question;
+  std::optional<std::string> target;  // none: the question alone, without the blank line
 };
 
 // description, then for each shot question + " " + target + a blank line, then the question.

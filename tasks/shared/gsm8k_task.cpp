@@ -81,8 +81,9 @@ class Gsm8kTask : public Task {
   std::string target(const OrderedJson& row) const {
     const std::string& answer = text_of(row, "answer", settings_.dataset);
     if (form_.target == Gsm8kForm::Target::kWholeAnswer) return answer;
-    const std::size_t mark = answer.rfind("####");
-    return std::string(strip(mark == std::string::npos ? std::string_view(answer) : std::string_view(answer).substr(mark + 4)));
+    std::string_view after = answer;  // the last part of Python's split("####"), which cuts "#####" after its fourth
+    for (std::size_t mark; (mark = after.find("####")) != std::string_view::npos;) after.remove_prefix(mark + 4);
+    return std::string(strip(after));
   }
 
   std::vector<SolvedExample> fixed(const Shots& shots) const {

@@ -1,6 +1,7 @@
 #include "tasks/shared/multiple_choice.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "harness/core/error.h"
 #include "harness/core/unicode.h"
@@ -30,9 +31,12 @@ double acc_norm(std::int64_t gold, std::span<const Request> requests, std::span<
   std::vector<double> per_point;
   for (std::size_t i = 0; i < responses.size(); ++i) {
     const std::string& continuation = std::get<ScoreRequest>(requests[i]).continuation;
-    per_point.push_back(responses[i].log_likelihood / static_cast<double>(code_point_count(continuation) - 1));  // -inf for an empty choice, as there
+    per_point.push_back(responses[i].log_likelihood / static_cast<double>(code_point_count(continuation) - 1));
   }
-  return std::max_element(per_point.begin(), per_point.end()) - per_point.begin() == gold ? 1.0 : 0.0;
+  // An empty choice has -inf, as there, or 0 / 0 where it is certain: numpy's argmax takes the first of those.
+  auto best = std::find_if(per_point.begin(), per_point.end(), [](double value) { return std::isnan(value); });
+  if (best == per_point.end()) best = std::max_element(per_point.begin(), per_point.end());
+  return best - per_point.begin() == gold ? 1.0 : 0.0;
 }
 
 }  // namespace winnow

@@ -153,10 +153,11 @@ TEST(Accepted, OddConfigs) {
        experts({4, 3})},
       {"penalty in the generation config",
        [](TinyModel& model) {
-         model.generation = {{"repetition_penalty", 1.05}, {"do_sample", true}, {"eos_token_id", {5, 6}}, {"no_repeat_ngram_size", 0}};
+         model.generation = {
+             {"repetition_penalty", 1.05}, {"do_sample", true}, {"eos_token_id", {5, 6}}, {"no_repeat_ngram_size", 0}, {"max_new_tokens", 2048}};
        },
        [](const Checkpoint& checkpoint) {
-         EXPECT_EQ(checkpoint.config().generation_settings_ignored, std::vector<std::string>{"repetition_penalty 1.05"});
+         EXPECT_EQ(checkpoint.config().generation_settings_ignored, (std::vector<std::string>{"repetition_penalty 1.05", "max_new_tokens 2048"}));
          EXPECT_EQ(checkpoint.config().eos_ids, (std::vector<std::int64_t>{5, 6}));
        }},
       {"dense layers by step",

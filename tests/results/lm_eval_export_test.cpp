@@ -172,6 +172,52 @@ TEST_F(LmEvalExport, GroupsAreNestedAsRecorded) {
   EXPECT_THAT(keys(written.results["mmlu_anatomy"]), ElementsAre("name", "alias", "sample_len", "acc,none", "acc_stderr,none"));
 }
 
+TEST_F(LmEvalExport, SomeSubjectsMakeNoWholeAndNoGroupThatMissesOne) {
+  Trial trial;
+  trial.cell = test::make_cell("m", "dense", "a few subjects");
+  trial.cell.identity = {{"task", {{"task", "mmlu"}, {"version", 1}, {"settings", {{"dataset", "mmlu"}, {"shots", 2}}}}}};
+  const auto add = [&](const char* leaf, const char* parent) { trial.metrics.push_back({"acc", "none", 0.5, 0.1, "share", true, 10, leaf, parent}); };
+  add("", "");
+  add("mmlu_virology", "mmlu_other");
+  const std::vector<LeafSamples> virology = {{"mmlu_virology", 10, ""}};
+  TrialResults written = trial_results(trial, virology);
+  EXPECT_THAT(keys(written.results), ElementsAre("mmlu_virology"));
+  EXPECT_EQ(written.results["mmlu_virology"]["alias"], "virology");
+  EXPECT_TRUE(written.groups.empty() && written.group_subtasks.empty());
+  EXPECT_EQ(Json(written.shots), Json({{"mmlu_virology", 2}}));
+
+  add("mmlu_stem", "mmlu");  // a group that was asked for as a whole
+  add("mmlu_anatomy", "mmlu_stem");
+  written = trial_results(trial, std::vector<LeafSamples>{{"mmlu_anatomy", 10, ""}, {"mmlu_virology", 10, ""}});
+  EXPECT_THAT(keys(written.results), ElementsAre("mmlu_virology", "mmlu_anatomy", "mmlu_stem"));
+  EXPECT_EQ(Json(written.group_subtasks), Json({{"mmlu_stem", {"mmlu_anatomy"}}}));
+  EXPECT_EQ(Json(written.shots), Json({{"mmlu_anatomy", 2}, {"mmlu_virology", 2}, {"mmlu_stem", 2}}));
+}
+
+TEST_F(LmEvalExport, SeedAndLimitAreThoseOfTheTasks) {
+  const auto config_of = [&](const std::vector<Json>& settings) {
+    const test::TemporaryFolder folder;
+    {
+      Store store = Store::open(folder / "store.sqlite");
+      for (const Json& one : settings) {
+        Cell cell = test::make_cell("m", "dense", one.at("task"));
+        cell.identity = {{"task", {{"settings", one}}}};
+        const auto id = store.begin(cell, {}).id;
+        store.append(id, std::vector{test::make_answer(0)}, {});
+        store.finish(id, {TrialStatus::kOk, "", {{"exact_match", "strict-match", 1, std::nullopt, "share", true, 1}}, {}});
+      }
+    }
+    std::vector<Store> stores;
+    stores.push_back(Store::open_read_only(folder / "store.sqlite"));
+    return read_json_file(find(export_lm_eval(stores, folder / "out"), "results_")).at("config");
+  };
+  const Json one = config_of({{{"task", "a"}, {"seed", 42}, {"limit", 7}}});
+  EXPECT_EQ(one["fewshot_seed"], 42);
+  EXPECT_EQ(one["limit"], 7);
+  const Json two = config_of({{{"task", "a"}, {"seed", 42}}, {{"task", "b"}, {"seed", 1234}}});
+  EXPECT_TRUE(two["fewshot_seed"].is_null() && two["limit"].is_null());
+}
+
 TEST_F(LmEvalExport, AGeneratedReplyStandsOncePerFilter) {
   {
     Store store = Store::open(folder_ / "store.sqlite");

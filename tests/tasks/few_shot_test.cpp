@@ -73,6 +73,7 @@ TEST(FewShot, RefusesMoreShotsThanThePoolHas) {
 TEST(FewShot, AssemblesPromptsWithASpaceBeforeTargetsAndABlankLineAfter) {
   EXPECT_EQ(assemble_prompt("About sums.\n\n", {{"1+1=", "2"}, {"2+2=", "4"}}, "3+3="), "About sums.\n\n1+1= 2\n\n2+2= 4\n\n3+3=");
   EXPECT_EQ(assemble_prompt("", {}, "3+3="), "3+3=");
+  EXPECT_EQ(assemble_prompt("", {{"1+1=", ""}, {"2+2=", std::nullopt}}, "3+3="), "1+1= \n\n2+2=3+3=");
 }
 
 }  // namespace

@@ -60,6 +60,16 @@ TEST(Gsm8kCot, HasTheRecordedPromptOfItsEightFixedExamples) {
   EXPECT_EQ(prompt.substr(0, prompt.size() - end.size()), recorded.substr(0, recorded.rfind("Q: ")));
 }
 
+TEST(Gsm8kCot, TakesForItsTargetWhatFollowsTheLastFourHashesFromTheLeft) {
+  const TemporaryFolder folder;
+  const OrderedJson row = {{"question", "How many?"}, {"answer", "so\n##### 7"}};
+  folder.write("gsm8k/test.jsonl", row.dump() + "\n");
+  const auto source = folder_source(folder.path());
+  const ScriptedLanguageModel model;
+  const auto task = Registry<Task>::instance().make("gsm8k_cot", Json::object());
+  EXPECT_EQ(task->examples(task_inputs(*source, model)).make(0).record.target, "# 7") << "as Python's split has it";
+}
+
 TEST(Gsm8kCot, HasFewerShotsButNotMore) {
   const std::string prompt = prompt_of(first_example("gsm8k_cot", {{"shots", 1}}));
   EXPECT_TRUE(prompt.starts_with("Q: There are 15 trees"));

@@ -83,6 +83,15 @@ TEST(AccNorm, DividesByTheCodePointsOfTheChoice) {
   EXPECT_EQ(norm(-4, -2, 1), 0);
 }
 
+TEST(AccNorm, TakesTheFirstThatIsNoNumber) {
+  const std::vector<Request> requests = {ScoreRequest{"", " a"}, ScoreRequest{"", " "}, ScoreRequest{"", " "}};
+  const auto norm = [&](double empty, std::int64_t gold) {
+    return acc_norm(gold, requests, std::vector<Response>{{.log_likelihood = 0}, {.log_likelihood = empty}, {.log_likelihood = 0}});
+  };
+  EXPECT_EQ(norm(0, 1), 1) << "0 / 0 of the empty choice, which numpy's argmax prefers";
+  EXPECT_EQ(norm(-1, 2), 1) << "-inf is not";
+}
+
 TEST(HellaswagText, IsCleanedAsRecorded) {
   const Json functions = read_json_file(fixture("lm_eval/functions.json"));
   ASSERT_EQ(functions.at("hellaswag_preprocess").size(), 38u);
@@ -170,6 +179,17 @@ TEST_F(ShotsFile, OfPiqaHasItsLabelsBesideIt) {
   folder_.write("piqa/train.jsonl", "{\"goal\": \"G\", \"sol1\": \"a\", \"sol2\": \"b\"}\n{\"goal\": \"G\", \"sol1\": \"a\", \"sol2\": \"b\"}\n");
   folder_.write("piqa/train-labels.lst", "1\n1\n");
   EXPECT_EQ(prompt_of(example("piqa", "piqa/train.jsonl", 1)), "Question: G\nAnswer: b\n\nQuestion: Count to 0.\nAnswer:");
+}
+
+// lm-eval 0.4.13 of these rows: an empty answer that is a text (WinoGrande's) leaves out the blank line too, one that is an index (PIQA's) does not.
+TEST_F(ShotsFile, MayHoldEmptyAnswers) {
+  folder_.write("zeroshot/winogrande/winogrande_xl_dev.jsonl", sample_file("winogrande", ""));
+  const OrderedJson row = {{"sentence", "No rest _"}, {"option1", "cat"}, {"option2", "dog"}, {"answer", "1"}};
+  folder_.write("gaps.jsonl", row.dump() + "\n" + row.dump() + "\n");
+  EXPECT_EQ(prompt_of(example("winogrande", "gaps.jsonl", 1)), "No rest catBox 0 is in the bag as box");
+  folder_.write("piqa/empty.jsonl", "{\"goal\": \"G\", \"sol1\": \"\", \"sol2\": \"b\"}\n{\"goal\": \"G\", \"sol1\": \"\", \"sol2\": \"b\"}\n");
+  folder_.write("piqa/empty-labels.lst", "0\n0\n");
+  EXPECT_EQ(prompt_of(example("piqa", "piqa/empty.jsonl", 1)), "Question: G\nAnswer: \n\nQuestion: Count to 0.\nAnswer:");
 }
 
 TEST_F(ShotsFile, IsReadInTheDataSetsFormat) {

@@ -110,6 +110,39 @@ TEST(Tokenizer, PutsOnlyTheWholeTextsBeginningBehindASpaceWithoutLegacy) {
   EXPECT_EQ(bare->decode({22557}, SpecialText::kKeep), " Hello");
 }
 
+// Ids of transformers 5.23, which takes tokenizer.json as it is. 259 is two spaces, 28705 ▁, 264 ▁a, 287 ▁b, 28708 a, 28726 b.
+TEST(Tokenizer, PutsTheSpaceInFrontThatTokenizerJsonSays) {
+  const test::TemporaryFolder folder;
+  const auto with = [&](std::string_view fast, std::string_view config = R"({"legacy": false})") {
+    folder.write("tokenizer.json", fast);
+    return mixtral_with(folder, config);
+  };
+  const auto encoded = [](const Tokenizer& tokenizer) {
+    std::vector<Ids> ids;
+    for (const char* text : {" a", "a</s>b", "</s> b", "  b", "\u2581b"}) ids.push_back(tokenizer.encode(text, Special::kNone));
+    return ids;
+  };
+  using Lists = std::vector<Ids>;
+  const auto prepend =
+      R"({"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace"}]}, "pre_tokenizer": null})";
+  EXPECT_EQ(encoded(*with(prepend)), (Lists{{28705, 264}, {264, 2, 287}, {2, 28705, 287}, {259, 287}, {28705, 287}})) << "as Llama 2 has it, legacy or not";
+  const auto metaspace = [](std::string_view how) {
+    return fmt::format(R"({{"normalizer": null, "pre_tokenizer": {{"type": "Metaspace", "replacement": "▁", {}"split": false}}}})", how);
+  };
+  const Lists first = {{264}, {264, 2, 28726}, {2, 287}, {28705, 287}, {287}};
+  EXPECT_EQ(encoded(*with(metaspace(R"("prepend_scheme": "first", )"))), first) << "a text's own space is the one in front";
+  EXPECT_EQ(encoded(*with(metaspace(R"("prepend_scheme": "first", )"), R"({"legacy": true})")), first) << "the file counts";
+  const Lists always = {{264}, {264, 2, 287}, {2, 287}, {28705, 287}, {287}};
+  EXPECT_EQ(encoded(*with(metaspace(R"("prepend_scheme": "always", )"))), always);
+  EXPECT_EQ(encoded(*with(metaspace(""))), always) << "before there were schemes";
+  const Lists never = {{264}, {28708, 2, 28726}, {2, 287}, {28705, 287}, {287}};
+  EXPECT_EQ(encoded(*with(metaspace(R"("prepend_scheme": "never", )"))), never);
+  EXPECT_EQ(encoded(*with(metaspace(R"("add_prefix_space": false, )"))), never) << "as files said it before there were schemes";
+  EXPECT_EQ(encoded(*with(R"({"normalizer": {"type": "Replace"}})")), never);
+  EXPECT_ERROR_HAS(with(metaspace(R"("prepend_scheme": "last", )")), kInput, "prepend_scheme is 'last', expected 'always', 'first' or 'never'");
+  EXPECT_ERROR_HAS(with(R"({"normalizer": "Prepend"})"), kInput, "normalizer is a string, expected an object");
+}
+
 TEST(Tokenizer, CutsAddedTokensOutOfTheText) {
   const test::TemporaryFolder folder;
   folder.write("added_tokens.json", R"({"<|tool|>": 32001})");

@@ -1,6 +1,7 @@
 #include "harness/pruning/layer_walk.h"
 
 #include <ATen/ATen.h>
+#include <malloc.h>
 
 #include "harness/core/error.h"
 
@@ -42,7 +43,7 @@ bool LayerWalk::enter_next_layer() {
   if (layer_ >= 0 && outputs_.empty()) run();
   inputs_ = std::move(outputs_);
   outputs_.clear();
-  if (layer_ >= 0) model_.layers[layer_] = {};
+  if (layer_ >= 0) unload();
   if (++layer_ == std::ssize(model_.config.layers)) return false;
   load(tensors_, source_);
   return true;
@@ -57,14 +58,20 @@ void LayerWalk::run(const std::function<Observer(std::size_t batch)>& observe) {
 
 void LayerWalk::leave() {
   WINNOW_CHECK(!outputs_.empty());
-  model_.layers[layer_] = {};
+  unload();
 }
 
 void LayerWalk::reload(const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source) {
-  model_.layers[layer_] = {};
+  unload();
   model_.config.layers[layer_] = config.layers[layer_];
   load(tensors, source);
   outputs_.clear();
+}
+
+// malloc keeps what lies between blocks that stay, such as a layer's masks: over the layers that would come to the whole model.
+void LayerWalk::unload() {
+  model_.layers[layer_] = {};
+  malloc_trim(0);
 }
 
 void LayerWalk::load(const std::vector<TensorSpec>& tensors, WeightSource& source) {

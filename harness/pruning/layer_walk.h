@@ -47,6 +47,7 @@ class LayerWalk {
   const at::Tensor& input(std::size_t batch) const { return inputs_[batch]; }
 
  private:
+  void unload();
   void load(const std::vector<TensorSpec>& tensors, WeightSource& source);
 
   LayerWalkOptions options_;

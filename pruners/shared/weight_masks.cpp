@@ -13,7 +13,7 @@
 namespace winnow {
 namespace {
 
-constexpr std::size_t kUpdatedBytesHeld = std::size_t{1} << 30;  // updated weights may be twice as large as the model: what is beyond becomes pages of a file
+constexpr std::size_t kUpdatedBytesHeld = std::size_t{64} << 20;  // updated weights may be twice as large as the model: what is beyond becomes pages of a file
 
 std::optional<Amount> parse_pattern(const std::string& text) {
   Amount amount;

@@ -9,7 +9,7 @@ namespace winnow {
 namespace {
 
 constexpr double kWidth = 860, kHeight = 460, kLeft = 70, kRight = 660, kTop = 50, kBottom = 400;
-constexpr double kLabelHeight = 12;
+constexpr double kLabelHeight = 12, kMebi = 1024.0 * 1024.0, kGibi = 1024 * kMebi;
 constexpr double kNormalQuantile = 1.959963984540054;
 
 enum class Removed { kNothing, kExperts, kWeights, kBoth };
@@ -39,7 +39,8 @@ double value_or_none(const Metric* metric) { return metric == nullptr ? 0 : metr
 
 std::optional<Point> point_of(const Leaderboard& board, const LeaderboardRow& row, std::size_t task, bool names_models) {
   const auto& headline = row.cells[task].headline;
-  const Metric* stored = of_row(board, row, "stored_bytes");
+  const Metric* stored = measured_size(board.trials, row.model, row.variant, "stored_bytes");
+  if (stored == nullptr) stored = of_row(board, row, "stored_bytes");
   if (!headline || stored == nullptr || !std::isfinite(headline->value)) return std::nullopt;
   Point point{.label = names_models ? row.model + " " + row.variant : row.variant, .bytes = stored->value, .score = headline->value};
   if (headline->standard_error && std::isfinite(*headline->standard_error)) point.half_interval = kNormalQuantile * *headline->standard_error;
@@ -52,9 +53,11 @@ std::optional<Point> point_of(const Leaderboard& board, const LeaderboardRow& ro
   return point;
 }
 
+constexpr std::size_t kLongestName = 60;
+
 std::string escaped(std::string_view text) {
   std::string result;
-  for (const char byte : one_line(text, 60)) {
+  for (const char byte : text) {
     switch (byte) {
       case '&': result += "&amp;"; break;
       case '<': result += "&lt;"; break;
@@ -68,6 +71,8 @@ std::string escaped(std::string_view text) {
 std::string text_at(double x, double y, std::string_view text, std::string_view more = "") {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\"{}{}>{}</text>\n", x, y, more.empty() ? "" : " ", more, escaped(text));
 }
+
+std::string shown_name(std::string_view name) { return one_line(name, kLongestName); }
 
 // 1, 2 or 5 times a power of ten, so that about five steps fill the range.
 double round_step(double range) {
@@ -108,15 +113,19 @@ class Chart {
 
   std::string axes() const {
     std::string svg = fmt::format("<path d=\"M{0} {1}V{2}H{3}\" fill=\"none\" stroke=\"#888888\"/>\n", kLeft, kTop, kBottom, kRight);
-    const double byte_step = round_step(most_bytes_), score_step = round_step(high_ - low_);
+    const double unit = most_bytes_ < kGibi ? kMebi : kGibi, byte_step = round_step(most_bytes_ / unit) * unit, score_step = round_step(high_ - low_);
     for (double at = 0; at <= most_bytes_; at += byte_step) svg += text_at(x(at), kBottom + 16, shown_number(at, "bytes"), "text-anchor=\"middle\"");
-    for (double at = std::ceil(low_ / score_step) * score_step; at <= high_ * (1 + 1e-9); at += score_step) {
+    const double first = std::ceil(low_ / score_step);
+    for (double step = first; step * score_step <= high_ + 1e-9 * std::abs(high_); ++step) {
+      const double at = step * score_step + 0.0;  // no "-0"
       svg += text_at(kLeft - 6, y(at) + 4, fmt::format("{:.4g}", at), "text-anchor=\"end\"");
       svg += fmt::format("<path d=\"M{0} {1:.1f}H{2}\" stroke=\"#eeeeee\"/>\n", kLeft, y(at), kRight);
     }
     svg += text_at((kLeft + kRight) / 2, kBottom + 38, "weights as stored in the format executed; hollow: what a bitmap of the masked weights would take",
                    "text-anchor=\"middle\"");
-    return svg + text_at(kLeft, kTop - 24, fmt::format("{}: {} against stored size, n = {}, bars: 95 %", task_, score_.name, score_.count), "font-size=\"14\"");
+    return svg + text_at(kLeft, kTop - 24,
+                         fmt::format("{}: {} against stored size, n = {}, bars: 95 %", shown_name(task_), shown_name(score_.name), score_.count),
+                         "font-size=\"14\"");
   }
 
   std::string mark(const Point& point) const {
@@ -147,7 +156,7 @@ class Chart {
       const char* colour = series_of(*order[i]).colour;
       svg += fmt::format("<path d=\"M{:.1f} {:.1f}L{} {:.1f}\" stroke=\"{}\" stroke-opacity=\"0.25\"/>\n", x(order[i]->bytes) + 4, y(order[i]->score),
                          kRight + 12, places[i], colour);
-      svg += text_at(kRight + 16, places[i] + 4, fmt::format("{} {}", order[i]->label, shown_number(order[i]->score, score_.unit)),
+      svg += text_at(kRight + 16, places[i] + 4, fmt::format("{} {}", shown_name(order[i]->label), shown_number(order[i]->score, score_.unit)),
                      fmt::format("fill=\"{}\"", colour));
     }
     return svg;

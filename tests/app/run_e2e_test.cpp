@@ -79,6 +79,14 @@ TEST(Report, OnATerminalFitsItAndInAPipeIsMarkdown) {
   EXPECT_THAT(text.output, testing::StartsWith("model: tiny\n"));
 }
 
+TEST(Run, ADataSetInPlaceOfATaskIsToldApart) {
+  const SampleSweep sweep(R"([{"task": "demo_gsm8k"}])");
+  const ProgramResult run = sweep.run();
+  EXPECT_EQ(run.exit_code, 3);
+  EXPECT_THAT(run.errors,
+              HasSubstr("tasks[0].task: 'demo_gsm8k' is a data set; a task asks questions of it, such as {\"task\": \"…\", \"dataset\": \"demo_gsm8k\"}"));
+}
+
 TEST(Run, DataThatAreNotThereAreToBeFetched) {
   const SampleSweep sweep(R"([{"task": "gsm8k", "shots": 0, "limit": 2}])");
   const std::string data = (sweep.folder() / "data").string();

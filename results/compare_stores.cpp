@@ -1,6 +1,7 @@
 #include "results/compare_stores.h"
 
 #include <algorithm>
+#include <set>
 
 #include "harness/core/error.h"
 #include "harness/core/proportions.h"
@@ -54,6 +55,7 @@ class Comparer {
       for (const std::string& task : tasks_) compare_task(first, second, task, measured_beside);
       add_costs(first, second, "", measured_beside, CostKind::kBeside);
     }
+    refuse_unknown_metric();
     std::vector<double> p_values;
     for (const ScoreComparison& score : report_.scores) p_values.push_back(score.p);
     const std::vector<double> adjusted = holm(p_values);
@@ -80,9 +82,26 @@ class Comparer {
     const Metric* metric = choose_metric(before.front()->trial, request_.metric);
     if (metric == nullptr) {
       report_.notes.push_back(fmt::format("{}: no metric '{}'", title(first, second, task), request_.metric ? request_.metric->name : ""));
+      note_known_metrics(*before.front());
       return;
     }
     add_score(first, second, task, *metric, before, after);
+  }
+
+  // What may be asked for in place of a metric that no task has.
+  void note_known_metrics(const StoredTrial& stored) {
+    for (const Metric& metric : stored.trial.metrics) {
+      const bool is_of_answers = metric.leaf.empty() && metric.count == stored.trial.metrics.front().count;
+      if (!is_of_answers || is_cost(metric) || metric.unit == "examples") continue;
+      known_metrics_.insert(metric.filter.empty() || metric.filter == "none" ? metric.name : metric.name + "," + metric.filter);
+    }
+  }
+  void refuse_unknown_metric() const {
+    if (!request_.metric || !report_.scores.empty() || known_metrics_.empty()) return;
+    const std::string asked = request_.metric->name + (request_.metric->filter.empty() ? "" : "," + request_.metric->filter);
+    const std::string near = nearest_name(asked, std::vector<std::string>(known_metrics_.begin(), known_metrics_.end()));
+    throw usage_error("no task has the metric '{}'{}; there are: {}", asked, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
+                      fmt::join(known_metrics_, ", "));
   }
 
   // Numbers without answers.
@@ -207,6 +226,7 @@ class Comparer {
   std::vector<std::string> tasks_;
   ComparisonReport report_;
   std::vector<std::shared_ptr<const Outcomes>> kept_;
+  std::set<std::string> known_metrics_;
 };
 
 }  // namespace

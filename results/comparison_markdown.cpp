@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "harness/core/error.h"
@@ -92,11 +93,18 @@ std::string cost_name(const CostComparison& cost) {
   return cost.task_label.empty() ? name : fmt::format("{} ({})", name, markdown_text(cost.task_label));
 }
 
+// What the machine did meanwhile, and how the weights are spread: in the other formats.
+bool is_aside(const CostComparison& cost) {
+  constexpr std::array kUnits{"mark", "cores", "processes", "MHz", "kurtosis"};
+  return std::ranges::find(kUnits, cost.unit) != kUnits.end() || cost.name == "stolen_share" || cost.name == "zero_share";
+}
+
 std::string cost_table(const ComparisonReport& report) {
   if (report.costs.empty()) return "";
   std::string text = "\n## Costs\n\n" + markdown_line({"sides", "what", "first", "second", "ratio", "range", "over"}) +
                      markdown_line({"---", "---", "---:", "---:", "---:", "---:", "---:"});
   for (const CostComparison& cost : report.costs) {
+    if (is_aside(cost)) continue;
     const std::string sides = fmt::format("{} → {}{}", markdown_text(cost.first_label), markdown_text(cost.second_label),
                                           cost.model.empty() ? "" : " on " + markdown_text(cost.model));
     const std::string range = cost.spread_from.empty() ? "one measurement" : plain_interval({cost.low, cost.high});
@@ -105,6 +113,8 @@ std::string cost_table(const ComparisonReport& report) {
     text += markdown_line({sides, cost_name(cost), std::isnan(cost.first) ? "–" : shown_number(cost.first, cost.unit), second, plain_number(cost.ratio),
                            cost.measurements == 0 ? "–" : range, fmt::format("{} {}", cost.measurements, cost.measurements == 1 ? "pair" : "pairs")});
   }
+  if (std::ranges::any_of(report.costs, is_aside))
+    text += "\nThe state of the machine and the spread of the weights are in `--format csv` and `--format json`.\n";
   return text;
 }
 

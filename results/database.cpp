@@ -46,8 +46,8 @@ void set_up_connection(SQLite::Database& database) {
 
 void refuse_foreign(const fs::path& file, std::uint32_t application_id, std::uint32_t version, const SchemaHistory& history) {
   if (application_id != kApplicationId) {
-    throw input_error("{}: an SQLite database, but not a Winnow store (application id {:#x}, expected {:#x}); name another file with --store", file.string(),
-                      application_id, kApplicationId);
+    throw input_error("{}: an SQLite database, but not a Winnow store (application id {:#x}, expected {:#x}); name another file", file.string(), application_id,
+                      kApplicationId);
   }
   if (version > static_cast<std::uint32_t>(history.version)) {
     throw input_error("{}: written by a newer Winnow: its schema has version {}, this Winnow knows versions up to {}; use the newer Winnow or another store",

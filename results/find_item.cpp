@@ -6,6 +6,7 @@
 #include "harness/core/error.h"
 #include "harness/core/settings.h"
 #include "results/item_report.h"
+#include "results/measurement_tables.h"
 #include "results/sides.h"
 
 namespace winnow {
@@ -48,6 +49,10 @@ ItemName resolved(std::span<Store> stores, const ItemName& item) {
   std::vector<std::string> leaves;
   for (Store& store : stores) {
     for (const std::string& leaf : store.leaves()) leaves.push_back(leaf);
+  }
+  for (const StoredTrial& stored : latest_of(stores)) {
+    const std::string& label = stored.trial.cell.task_label;
+    if (stored.trial.status == TrialStatus::kOk && !is_measurement(stored.trial) && std::ranges::find(leaves, label) == leaves.end()) leaves.push_back(label);
   }
   if (std::ranges::find(leaves, item.leaf) != leaves.end()) {
     throw usage_error("no good trial{} answered {} document {}", of.empty() ? "" : fmt::format(" of {}", fmt::join(of, ", ")), item.leaf, item.doc_id);

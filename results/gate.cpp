@@ -12,6 +12,7 @@
 #include "results/gate_costs.h"
 #include "results/gate_names.h"
 #include "results/gate_numbers.h"
+#include "results/report.h"
 #include "results/stored_values.h"
 
 namespace winnow {
@@ -208,7 +209,8 @@ class Gate {
     if (rule.scale == Scale::kDifference) return judge_number(joined->value - before->value, bounds, "difference of what the leaderboard shows");
     if (!is_rate(*joined))
       return judge_number(joined->value / before->value, bounds,
-                          fmt::format("{:g} over {:g}, joined over tasks as in the leaderboard", joined->value, before->value));
+                          fmt::format("{} over {}, joined over tasks as in the leaderboard", shown_number(joined->value, joined->unit),
+                                      shown_number(before->value, before->unit)));
     std::vector<CostPair> pairs;
     for (const Trial& trial : own) {
       for (const Trial& other : others) {

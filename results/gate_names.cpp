@@ -6,6 +6,7 @@
 #include "harness/core/error.h"
 #include "harness/core/settings.h"
 #include "results/leaderboard.h"
+#include "results/measurement_tables.h"
 
 namespace winnow {
 namespace {
@@ -46,10 +47,13 @@ std::vector<std::string> GateNames::quantity_names() const {
   std::vector<std::string> names = shelf_.tasks();
   for (const StoredTrial& stored : shelf_.trials()) {
     add_name(names, stored.trial.cell.task);
-    for (const Metric& metric : stored.trial.metrics) add_name(names, metric.leaf);
+    for (const Metric& metric : stored.trial.metrics) add_name(names, is_measurement(stored.trial) ? "" : metric.leaf);
   }
   for (const StoredTrial& stored : shelf_.trials()) {
     for (const Metric& metric : stored.trial.metrics) add_name(names, metric.name);
+  }
+  for (const StoredTrial& stored : shelf_.trials()) {
+    for (const Metric& metric : stored.trial.metrics) add_name(names, metric.leaf);  // parts of measurements, many
   }
   return names;
 }

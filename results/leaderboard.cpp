@@ -12,7 +12,7 @@
 namespace winnow {
 namespace {
 
-enum class Joining { kLargest, kSum, kWeightedByPhase, kLast };
+enum class Joining { kLargest, kSum, kWeightedByPhase, kSize };
 struct Cost {
   const char* name;
   Joining joining;
@@ -24,9 +24,9 @@ constexpr std::array kCosts{
     Cost{"prefill_tokens_per_second", Joining::kWeightedByPhase, "prefill"},
     Cost{"decode_tokens_per_second", Joining::kWeightedByPhase, "decode"},
     Cost{"tokens_forwarded", Joining::kSum},
-    Cost{"experts_kept", Joining::kLast},
-    Cost{"realised_sparsity", Joining::kLast},
-    Cost{"stored_bytes", Joining::kLast},
+    Cost{"experts_kept", Joining::kSize},
+    Cost{"realised_sparsity", Joining::kSize},
+    Cost{"stored_bytes", Joining::kSize},
 };
 
 double phase_seconds(const Trial& trial, const char* phase) {
@@ -35,6 +35,9 @@ double phase_seconds(const Trial& trial, const char* phase) {
 }
 
 std::optional<Metric> join_cost(const Cost& cost, const LeaderboardRow& row, const std::vector<Trial>& trials) {
+  if (cost.joining == Joining::kSize) {
+    if (const Metric* measured = measured_size(trials, row.model, row.variant, cost.name)) return *measured;
+  }
   std::optional<Metric> joined;
   double weight = 0;
   for (const LeaderboardCell& cell : row.cells) {
@@ -49,7 +52,7 @@ std::optional<Metric> join_cost(const Cost& cost, const LeaderboardRow& row, con
     switch (cost.joining) {
       case Joining::kLargest: joined->value = std::max(joined->value, metric->value); break;
       case Joining::kSum: joined->value += metric->value; break;
-      case Joining::kLast: joined->value = metric->value; break;
+      case Joining::kSize: joined->value = metric->value; break;
       case Joining::kWeightedByPhase:
         if (weight + seconds > 0) joined->value = (joined->value * weight + metric->value * seconds) / (weight + seconds);
         weight += seconds;
@@ -133,6 +136,15 @@ std::vector<std::string> ignored_settings(const Trial& trial) {
 const Metric* find_metric(const Trial& trial, std::string_view name, std::string_view leaf) {
   const auto found = std::ranges::find_if(trial.metrics, [&](const Metric& metric) { return metric.name == name && metric.leaf == leaf; });
   return found == trial.metrics.end() ? nullptr : &*found;
+}
+
+const Metric* measured_size(std::span<const Trial> trials, std::string_view model, std::string_view variant, std::string_view name) {
+  const Metric* newest = nullptr;
+  for (const Trial& trial : trials) {
+    if (trial.cell.model != model || trial.cell.variant != variant || trial.status != TrialStatus::kOk || !is_measurement(trial)) continue;
+    if (const Metric* metric = find_metric(trial, name)) newest = metric;
+  }
+  return newest;
 }
 
 Leaderboard rank(std::vector<Trial> trials) {

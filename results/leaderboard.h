@@ -15,6 +15,9 @@ namespace winnow {
 // The trial's metric of this name over all its examples, or over those of one leaf; null where it has none.
 const Metric* find_metric(const Trial& trial, std::string_view name, std::string_view leaf = "");
 
+// A size of a row's model as `footprint` measured it, in the format executed (a plan counts every weight in the model's dtype); null where it did not.
+const Metric* measured_size(std::span<const Trial> trials, std::string_view model, std::string_view variant, std::string_view name);
+
 // From the whole model's score on the same examples, with its 95 % interval: a difference, or of perplexities how often as much.
 struct PairedChange {
   double value;

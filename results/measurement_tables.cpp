@@ -13,12 +13,10 @@
 namespace winnow {
 namespace {
 
-// As the report's other tables have it, but for small sizes, large counts and numbers whose first digit may stand far behind the point.
+// As the report's other tables have it, but for ratios and numbers whose first digit may stand far behind the point.
 std::string shown_value(double value, const std::string& unit) {
-  if (unit == "bytes" && std::abs(value) < 1024 * 1024) return fmt::format("{:.1f} KiB", value / 1024);
-  if (unit == "parameters") return value < 1e9 ? fmt::format("{:.2f} M", value / 1e6) : fmt::format("{:.2f} B", value / 1e9);
   if (unit == "nats" && std::isfinite(value)) return fmt::format("{:.3g}", value);
-  if (unit == "experts" || unit == "rows" || unit == "ratio") return fmt::format("{:.2f}", value);
+  if (unit == "ratio") return fmt::format("{:.2f}", value);
   return shown_number(value, unit);
 }
 
@@ -114,7 +112,7 @@ class Table {
     std::vector<std::string> headings{"model", "variant"}, rules{"---", "---"};
     if (!form_.lines_of.empty()) {
       headings.push_back("batch");
-      rules.push_back("---:");
+      rules.push_back("---");  // it names a line
     }
     for (std::size_t i = 0; i < form_.columns.size(); ++i) {
       if (!is_used[i]) continue;

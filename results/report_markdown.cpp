@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
 
@@ -8,6 +9,8 @@
 
 namespace winnow {
 namespace {
+
+constexpr const char *kNotShown = "~", *kHeldPlace = "\u00a0";
 
 // Numbered notes under the table; equal notes share their number.
 class Notes {
@@ -49,11 +52,12 @@ Column column_of(const Leaderboard& board, std::size_t task) {
   return column;
 }
 
-std::string heading(const std::string& task, const Column& column) {
+std::string heading(const std::string& task, const Column& column, Wording wording) {
   if (!column.has_any) return markdown_text(task);
   std::string details = markdown_text(column.name);
   if (column.filter != "none") details += ", " + markdown_text(column.filter);
-  if (column.is_same_count) details += fmt::format(", n = {}", column.count);
+  if (column.is_same_count)
+    details += fmt::format(", {}", wording == Wording::kShort ? fmt::format("n\u00a0=\u00a0{}", column.count) : fmt::format("n = {}", column.count));
   return fmt::format("{} ({}) {}", markdown_text(task), details, column.higher_is_better ? "↑" : "↓");
 }
 
@@ -85,13 +89,16 @@ std::string failure_text(const Trial& trial, Notes& notes) {
                                        markdown_text(trial.cell.task_label), word, markdown_text(trial.reason)));
 }
 
-std::string change_text(const PairedChange& change, const std::string& unit) {
+std::string change_text(const PairedChange& change, const std::string& unit, Wording wording) {
   const auto number = [&](double value) { return change.is_ratio ? fmt::format("{:.4f}", value) : (value < 0 ? "" : "+") + shown_number(value, unit); };
+  if (wording == Wording::kShort)
+    return fmt::format(" {} {}{} \\[{}, {}\\]", change.shows_nothing() ? kNotShown : kHeldPlace, change.is_ratio ? "×" : "", number(change.value),
+                       number(change.interval.low), number(change.interval.high));
   return fmt::format(" ({}{} \\[{}, {}\\]{})", change.is_ratio ? "×" : "", number(change.value), number(change.interval.low), number(change.interval.high),
                      change.shows_nothing() ? " no difference shown" : "");
 }
 
-std::string score_text(const Leaderboard& board, const LeaderboardCell& cell, const Column& column, Notes& notes) {
+std::string score_text(const Leaderboard& board, const LeaderboardCell& cell, const Column& column, Wording wording, Notes& notes) {
   if (!cell.trial) return kNothing;
   const Trial& trial = board.trials[*cell.trial];
   if (trial.status != TrialStatus::kOk) return failure_text(trial, notes);
@@ -99,7 +106,7 @@ std::string score_text(const Leaderboard& board, const LeaderboardCell& cell, co
   const Metric& metric = *cell.headline;
   std::string text = shown_number(metric.value, metric.unit);
   if (cell.difference) {
-    text += change_text(*cell.difference, metric.unit);
+    text += change_text(*cell.difference, metric.unit, wording);
   } else if (metric.standard_error && !std::isnan(*metric.standard_error)) {
     text += " ± " + shown_number(*metric.standard_error, metric.unit);
   }
@@ -118,6 +125,23 @@ std::string cost_heading(const std::string& name) {
   return words;
 }
 
+// Units of what is counted; means of counts have digits behind the point.
+bool is_counted(const std::string& unit) {
+  constexpr std::array kCounted{"tokens", "examples", "experts", "rows", "matrices", "mark"};
+  return std::ranges::find(kCounted, unit) != kCounted.end();
+}
+
+std::string legend(const Leaderboard& board, Wording wording) {
+  std::string text = "\nBest mean rank over the tasks first. ± is one standard error; ↑ higher is better, ↓ lower is better.\n";
+  if (!board.has_differences) return text;
+  if (wording == Wording::kShort)
+    return text + fmt::format(
+                      "After a score its difference from the whole model on the same examples (× of perplexities: how often as much) with its paired "
+                      "95 % interval; {}: no difference shown.\n",
+                      kNotShown);
+  return text + "In brackets the difference from the whole model on the same examples (× of perplexities: how often as much), with its paired 95 % interval.\n";
+}
+
 }  // namespace
 
 std::string shown_number(double value, const std::string& unit) {
@@ -126,22 +150,24 @@ std::string shown_number(double value, const std::string& unit) {
   if (unit == "bytes") {
     constexpr double kMebi = 1024.0 * 1024.0;
     if (value != 0 && std::abs(value) < kMebi) return fmt::format("{:.1f} KiB", value / 1024);
-    return value < 1024 * kMebi ? fmt::format("{:.1f} MiB", value / kMebi) : fmt::format("{:.2f} GiB", value / (1024 * kMebi));
+    return std::abs(value) < 1024 * kMebi ? fmt::format("{:.1f} MiB", value / kMebi) : fmt::format("{:.2f} GiB", value / (1024 * kMebi));
   }
-  if (unit == "tokens" || unit == "examples") return fmt::format("{:.0f}", value);
+  if (unit == "bytes/s") return shown_number(value, "bytes") + "/s";
+  if (unit == "parameters") return std::abs(value) < 1e9 ? fmt::format("{:.2f} M", value / 1e6) : fmt::format("{:.2f} B", value / 1e9);
   if (unit == "tokens/s") return fmt::format("{:.1f}", value);
-  if (unit == "seconds") return fmt::format("{:.2f}", value);
+  if (unit == "seconds") return std::abs(value) < 0.1 ? fmt::format("{:.3g}", value) : fmt::format("{:.2f}", value);
+  if (is_counted(unit)) return value == std::round(value) ? fmt::format("{:.0f}", value) : fmt::format("{:.2f}", value);
   return std::abs(value) < 1e6 ? fmt::format("{:.4f}", value) : fmt::format("{:.6g}", value);
 }
 
-std::string report_markdown(const Leaderboard& board) {
+std::string report_markdown(const Leaderboard& board, Wording wording) {
   const std::string measured = measurement_tables(board.trials);
   if (board.rows.empty()) return measured.empty() ? "No trials yet.\n" : measured;
   std::vector<std::string> headings{"model", "variant"}, rules{"---", "---"};
   std::vector<Column> columns;
   for (std::size_t task = 0; task < board.tasks.size(); ++task) {
     columns.push_back(column_of(board, task));
-    headings.push_back(heading(board.tasks[task], columns.back()));
+    headings.push_back(heading(board.tasks[task], columns.back(), wording));
     rules.push_back("---:");
   }
   for (const std::string& cost : board.costs) {
@@ -152,13 +178,11 @@ std::string report_markdown(const Leaderboard& board) {
   std::string text = markdown_line(headings) + markdown_line(rules);
   for (const LeaderboardRow& row : board.rows) {
     std::vector<std::string> fields{markdown_text(row.model), markdown_text(row.variant)};
-    for (std::size_t task = 0; task < row.cells.size(); ++task) fields.push_back(score_text(board, row.cells[task], columns[task], notes));
+    for (std::size_t task = 0; task < row.cells.size(); ++task) fields.push_back(score_text(board, row.cells[task], columns[task], wording, notes));
     for (const auto& cost : row.costs) fields.push_back(cost ? shown_number(cost->value, cost->unit) : kNothing);
     text += markdown_line(fields);
   }
-  text += "\nBest mean rank over the tasks first. ± is one standard error; ↑ higher is better, ↓ lower is better.\n";
-  if (board.has_differences)
-    text += "In brackets the difference from the whole model on the same examples (× of perplexities: how often as much), with its paired 95 % interval.\n";
+  text += legend(board, wording);
   if (board.hidden_trials > 0) text += fmt::format("{} under the same names not shown.\n", counted(board.hidden_trials, "other result", "other results"));
   const std::string numbered = notes.text();
   if (!numbered.empty()) text += "\n" + numbered;

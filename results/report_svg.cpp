@@ -10,7 +10,7 @@ namespace winnow {
 namespace {
 
 constexpr double kWidth = 860, kHeight = 460, kLeft = 70, kRight = 660, kTop = 50, kBottom = 400;
-constexpr double kLabelHeight = 12;
+constexpr double kLabelHeight = 12, kMebi = 1024.0 * 1024.0, kGibi = 1024 * kMebi;
 constexpr std::size_t kNameWidth = 50;  // characters of a foreign name
 constexpr double kNormalQuantile = 1.959963984540054;
 
@@ -41,7 +41,8 @@ double value_or_none(const Metric* metric) { return metric == nullptr ? 0 : metr
 
 std::optional<Point> point_of(const Leaderboard& board, const LeaderboardRow& row, std::size_t task, bool names_models) {
   const auto& headline = row.cells[task].headline;
-  const Metric* stored = of_row(board, row, "stored_bytes");
+  const Metric* stored = measured_size(board.trials, row.model, row.variant, "stored_bytes");
+  if (stored == nullptr) stored = of_row(board, row, "stored_bytes");
   if (!headline || stored == nullptr || !std::isfinite(headline->value) || !std::isfinite(stored->value)) return std::nullopt;
   Point point{.label = one_line(names_models ? row.model + " " + row.variant : row.variant, kNameWidth), .bytes = stored->value, .score = headline->value};
   if (headline->standard_error && std::isfinite(*headline->standard_error)) point.half_interval = kNormalQuantile * *headline->standard_error;
@@ -100,8 +101,10 @@ class Chart {
 
   std::string axes() const {
     std::string svg = fmt::format("<path d=\"M{0} {1}V{2}H{3}\" fill=\"none\" stroke=\"#888888\"/>\n", kLeft, kTop, kBottom, kRight);
-    for (const double at : ticks(0, most_bytes_)) svg += text_at(x(at), kBottom + 16, shown_number(at, "bytes"), "text-anchor=\"middle\"");
-    for (const double at : ticks(low_, high_)) {
+    const double unit = most_bytes_ < kGibi ? kMebi : kGibi;
+    for (const double at : ticks(0, most_bytes_ / unit)) svg += text_at(x(at * unit), kBottom + 16, shown_number(at * unit, "bytes"), "text-anchor=\"middle\"");
+    for (const double tick : ticks(low_, high_)) {
+      const double at = tick + 0.0;  // no "-0"
       svg += text_at(kLeft - 6, y(at) + 4, fmt::format("{:.4g}", at), "text-anchor=\"end\"");
       svg += fmt::format("<path d=\"M{0} {1:.1f}H{2}\" stroke=\"#eeeeee\"/>\n", kLeft, y(at), kRight);
     }

@@ -41,7 +41,7 @@ bool read_header(const std::filesystem::path& file, Header& header, std::uint64_
   size = static_cast<std::uint64_t>(status.st_size);
   if (size == 0) return false;
   if (count < static_cast<ssize_t>(kHeaderBytes) || std::memcmp(header.data(), kMagic.data(), kMagic.size()) != 0) {
-    throw input_error("{}: not a Winnow store: the file does not begin as an SQLite database does; name another file with --store", file.string());
+    throw input_error("{}: not a Winnow store: the file does not begin as an SQLite database does; name another file", file.string());
   }
   return true;
 }

@@ -14,14 +14,14 @@ namespace {
 struct CompareOptions {
   std::vector<std::string> names;  // stores, then the two sides
   ComparisonRequest request;
-  std::string metric, format = "md", out;
+  std::string metric, format, out;
   bool subjects = false;
 };
 
-std::string text_of(const ComparisonReport& report, const CompareOptions& options) {
-  if (options.format == "csv") return comparison_csv(report);
-  if (options.format == "json") return comparison_json(report);
-  return comparison_markdown(report, options.subjects ? SubjectDetail::kShown : SubjectDetail::kHidden);
+std::string text_of(const ComparisonReport& report, const std::string& format, SubjectDetail subjects) {
+  if (format == "csv") return comparison_csv(report);
+  if (format == "json") return comparison_json(report);
+  return for_eyes(comparison_markdown(report, subjects), format);
 }
 
 int compare(const CompareOptions& options) {
@@ -35,10 +35,11 @@ int compare(const CompareOptions& options) {
   }
   std::vector<Store> stores;
   for (std::size_t i = 0; i + 2 < options.names.size(); ++i) stores.push_back(Store::open_read_only(options.names[i]));
-  const std::string text = text_of(compare_stores(stores, request), options);
+  const std::string format = report_format(options.format, options.out);
+  const std::string text = text_of(compare_stores(stores, request), format, options.subjects ? SubjectDetail::kShown : SubjectDetail::kHidden);
   if (!options.out.empty())
     write_file(options.out, text);
-  else if (options.format == "md")
+  else if (format == "md" || format == "text")
     write_text(text);
   else
     write_output(text);
@@ -68,8 +69,9 @@ void add_compare_command(CLI::App& program, Invocation& invocation) {
   command->add_option("--replicates", options->request.settings.replicates, "resamples of the bootstrap")
       ->check(CLI::Range(100, 1000000))
       ->capture_default_str();
-  command->add_option("--seed", options->request.settings.seed, "of the bootstrap")->capture_default_str();
-  command->add_option("--format", options->format, "md, csv or json")->check(CLI::IsMember({"md", "csv", "json"}))->capture_default_str();
+  command->add_option("--seed", options->request.settings.seed, "of the bootstrap")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--format", options->format, "text, md, csv or json; default: text on a terminal, else md")
+      ->check(CLI::IsMember({"text", "md", "csv", "json"}));
   command->add_option("--out", options->out, "file to write, whole or not at all; default: standard output")->type_name("FILE");
   command->callback([options, &invocation] { invocation.action = [options] { return compare(*options); }; });
 }

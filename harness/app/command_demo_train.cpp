@@ -126,7 +126,7 @@ void add_demo_train_command(CLI::App& demo, Invocation& invocation) {
       ->capture_default_str();
   command->add_option("--letters", plan.shares.letters, "… choices with their letters recited")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--prose", plan.shares.prose, "… prose of the closed world")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--seed", plan.seed, "of the first weights and of the order of the data")->capture_default_str();
+  command->add_option("--seed", plan.seed, "of the first weights and of the order of the data")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--save-every", options->save_every, "steps")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--threads", options->threads, "0: the machine's cores")->check(CLI::NonNegativeNumber)->capture_default_str();
   options->data.add_to(*command);

@@ -17,7 +17,7 @@ namespace {
 
 struct GateOptions {
   std::vector<std::string> stores;
-  std::string rules, baseline, write_baseline, junit, summary, format = "md";
+  std::string rules, baseline, write_baseline, junit, summary, format;
   bool github = false;
 };
 
@@ -54,7 +54,7 @@ void tell(const GateReport& report, const GateOptions& options) {
   if (options.format == "json")
     write_output(gate_json(report));
   else
-    write_text(summary);
+    write_text(for_eyes(summary, report_format(options.format, "")));
   if (!options.github) return;
   write_output(gate_annotations(report));
   append_step_summary(summary);
@@ -109,7 +109,8 @@ void add_gate_command(CLI::App& program, Invocation& invocation) {
   command->add_option("--junit", options->junit, "JUnit XML to write")->type_name("FILE");
   command->add_option("--summary", options->summary, "Markdown to write")->type_name("FILE");
   command->add_flag("--github", options->github, "annotations on standard output, at most ten, and the summary appended to $GITHUB_STEP_SUMMARY");
-  command->add_option("--format", options->format, "of standard output: md or json")->check(CLI::IsMember({"md", "json"}))->capture_default_str();
+  command->add_option("--format", options->format, "of standard output: text, md or json; default: text on a terminal, else md")
+      ->check(CLI::IsMember({"text", "md", "json"}));
   command->callback([options, &invocation] { invocation.action = [options] { return gate(*options); }; });
 }
 

@@ -3,14 +3,16 @@
 
 #include "harness/app/commands.h"
 #include "harness/app/output.h"
+#include "harness/app/progress.h"
 #include "harness/core/error.h"
 #include "harness/model/checkpoint.h"
 #include "harness/model/inspect.h"
+#include "results/report.h"
 
 namespace winnow {
 namespace {
 
-std::string gibibytes(std::uint64_t bytes) { return fmt::format("{:.2f} GiB", static_cast<double>(bytes) / (1 << 30)); }
+std::string shown_bytes(std::uint64_t bytes) { return shown_number(static_cast<double>(bytes), "bytes"); }
 
 // "8 (all 32 layers)" or the counts one by one.
 std::string experts_text(const std::vector<std::int64_t>& experts) {
@@ -41,14 +43,15 @@ std::string as_text(const ModelDescription& model) {
   line("experts", experts_text(model.experts_by_layer));
   if (config.moe_layers() > 0)
     line("router", fmt::format("top-{}{}", config.router.experts_per_token, config.router.renormalize ? ", weights renormalised" : ""));
-  line("parameters", fmt::format("{}, {} used by a token, {} in experts", model.parameters, model.active_parameters, model.expert_parameters));
+  line("parameters", fmt::format("{}, {} used by a token, {} in experts", shown_count(model.parameters), shown_count(model.active_parameters),
+                                 shown_count(model.expert_parameters)));
   if (model.stored_bytes > 0)
-    line("stored", fmt::format("{} as {} in {} file{}", gibibytes(model.stored_bytes), config.dtype, model.files.size(), model.files.size() == 1 ? "" : "s"));
-  line("this machine", fmt::format("{} of memory, {} available", gibibytes(model.machine.total_bytes), gibibytes(model.machine.available_bytes)));
+    line("stored", fmt::format("{} as {} in {} file{}", shown_bytes(model.stored_bytes), config.dtype, model.files.size(), model.files.size() == 1 ? "" : "s"));
+  line("this machine", fmt::format("{} of memory, {} available", shown_bytes(model.machine.total_bytes), shown_bytes(model.machine.available_bytes)));
   for (const MemoryNeed& need : model.memory) {
     std::string verdict = need.fits ? "fits" : "does not fit";
     if (!need.fits && need.experts_that_fit) verdict += fmt::format("; with {} experts a layer it would", *need.experts_that_fit);
-    line(("needs in " + need.dtype).c_str(), fmt::format("{} with a cache of {} tokens: {}", gibibytes(need.needed_bytes), need.cache_tokens, verdict));
+    line(("needs in " + need.dtype).c_str(), fmt::format("{} with a cache of {} tokens: {}", shown_bytes(need.needed_bytes), need.cache_tokens, verdict));
   }
   return text;
 }

@@ -64,7 +64,10 @@ std::string as_text(const OrderedJson& list) {
     for (const OrderedJson& setting : entry["settings"]) {
       std::vector<std::string> types = setting["types"];
       const std::string value = setting["required"].get<bool>() ? ", required" : setting["default"].is_null() ? "" : ", default " + setting["default"].dump();
-      text += fmt::format("  {:<18} {} ({}{})\n", setting["name"].get<std::string>(), setting["summary"].get<std::string>(), fmt::join(types, " or "), value);
+      const std::string choices =
+          setting.contains("choices") ? fmt::format(", one of {}", fmt::join(setting["choices"].get<std::vector<std::string>>(), ", ")) : "";
+      text += fmt::format("  {:<18} {} ({}{}{})\n", setting["name"].get<std::string>(), setting["summary"].get<std::string>(), fmt::join(types, " or "),
+                          choices, value);
     }
   }
   return text;

@@ -11,6 +11,7 @@
 #include "harness/model/dtype.h"
 #include "harness/pruning/export.h"
 #include "harness/pruning/plan_files.h"
+#include "results/report.h"
 
 namespace winnow {
 namespace {
@@ -40,7 +41,8 @@ int prune(const PruneOptions& options) {
     return StopSignals::exit_code();
   }
   checkpoint->check_unchanged();
-  say(fmt::format("winnow: {} ({} weight file(s), {} bytes)", summary.folder.string(), summary.weight_files.size(), summary.weight_bytes));
+  say(fmt::format("winnow: {} ({} weight file{}, {})", summary.folder.string(), summary.weight_files.size(), summary.weight_files.size() == 1 ? "" : "s",
+                  shown_number(static_cast<double>(summary.weight_bytes), "bytes")));
   for (const std::string& remark : summary.remarks) say("winnow: " + remark);
   return kExitOk;
 }

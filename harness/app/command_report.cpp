@@ -15,28 +15,30 @@ namespace {
 
 struct ReportOptions {
   std::vector<std::string> stores;
-  std::string format = "md", out, task;
+  std::string format, out, task;
 };
 
 std::string report_text(std::vector<Store>& stores, const std::string& format, const std::string& task) {
   const Leaderboard board = board_of(stores);
   if (format == "svg") return report_svg(board, task);
-  return format == "md" ? report_markdown(board) : format == "csv" ? report_csv(board) : report_json(board);
+  if (format == "csv" || format == "json") return format == "csv" ? report_csv(board) : report_json(board);
+  return for_eyes(report_markdown(board, format == "text" ? Wording::kShort : Wording::kFull), format);
 }
 
 int report(const ReportOptions& options) {
+  const std::string format = report_format(options.format, options.out);
   std::vector<Store> stores;
   for (const std::string& file : options.stores) stores.push_back(Store::open_read_only(file));
-  if (options.format == "lm-eval") {
+  if (format == "lm-eval") {
     if (options.out.empty()) throw usage_error("--format lm-eval writes a folder of files; name it with --out DIR");
     const std::vector<std::filesystem::path> files = export_lm_eval(stores, options.out);
     say(fmt::format("winnow: {} files written below {}", files.size(), options.out));
     return kExitOk;
   }
-  const std::string text = report_text(stores, options.format, options.task);
+  const std::string text = report_text(stores, format, options.task);
   if (!options.out.empty()) {
     write_file(options.out, text);
-  } else if (options.format == "md") {
+  } else if (format == "md" || format == "text") {
     write_text(text);
   } else {
     write_output(text);
@@ -56,9 +58,9 @@ void add_report_command(CLI::App& program, Invocation& invocation) {
   command->add_option("STORE", options->stores, "SQLite files of results; for a cell in several, the later one counts")->required();
   command
       ->add_option("--format", options->format,
-                   "md, csv, json, svg: a picture of one task's score against stored size, or lm-eval: that harness's result and sample files")
-      ->check(CLI::IsMember({"md", "csv", "json", "svg", "lm-eval"}))
-      ->capture_default_str();
+                   "text, md, csv, json, svg: a picture of one task's score against stored size, or lm-eval: that harness's result and sample files; "
+                   "default: text on a terminal, else md")
+      ->check(CLI::IsMember({"text", "md", "csv", "json", "svg", "lm-eval"}));
   command->add_option("--task", options->task, "label of the task that the picture shows; default: the first")->type_name("TASK");
   command->add_option("--out", options->out, "file to write, whole or not at all; default: standard output; with lm-eval a folder")->type_name("FILE|DIR");
   command->callback([options, &invocation] { invocation.action = [options] { return report(*options); }; });

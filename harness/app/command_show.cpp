@@ -19,17 +19,6 @@ struct ShowOptions {
   std::string format = "text";
 };
 
-// COLUMNS, else the terminal's width, else 80.
-std::size_t columns() {
-  if (const char* named = std::getenv("COLUMNS")) {
-    const long width = std::strtol(named, nullptr, 10);
-    if (width >= 20 && width <= 1000) return static_cast<std::size_t>(width);
-  }
-  winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20) return size.ws_col;
-  return 80;
-}
-
 int show(const ShowOptions& options) {
   if (options.names.size() < 2) throw usage_error("show takes one store or more and an example: winnow show STORE… gsm8k/17");
   const ItemName item = parse_item(options.names.back());
@@ -39,7 +28,7 @@ int show(const ShowOptions& options) {
   if (options.format == "json")
     write_output(item_json(answers));
   else
-    write_text(item_text(answers, columns()));
+    write_text(item_text(answers, output_columns()));
   return kExitOk;
 }
 

@@ -7,6 +7,7 @@
 #include "harness/app/progress.h"
 #include "harness/core/error.h"
 #include "harness/core/terminal.h"
+#include "results/text_table.h"
 
 namespace winnow {
 namespace {
@@ -15,8 +16,6 @@ std::string shown_memory(double bytes) {
   const double gibibytes = bytes / (1 << 30);
   return gibibytes < 0.095 ? fmt::format("{:.1f} MiB", bytes / (1 << 20)) : fmt::format("{:.1f} GiB", gibibytes);
 }
-
-std::string shown_tokens(const std::optional<double>& tokens) { return tokens ? shown_count(std::llround(*tokens)) + " tokens" : "- tokens"; }
 
 struct Total {
   double tokens = 0, seconds = 0, bytes = 0;
@@ -53,21 +52,22 @@ void print_dry_run(const DryRunInputs& inputs, Store* store, const std::vector<C
     if (!finished.contains(cell.key)) asked.cells.push_back(&cell);
   }
   const SweepEstimate estimated = estimate(asked);
-  std::string table = "state  model  variant  task  key  tokens  memory  time\n";
+  TextTable table{.columns = {{"state"}, {"model"}, {"variant"}, {"task"}, {"key"}, {"tokens", true}, {"memory", true}, {"time", true}}, .rows = {}};
   Total total;
   auto next = estimated.cells.begin();
   for (const Cell& cell : cells) {
     const bool is_done = finished.contains(cell.key);
-    table += fmt::format("{}  {}  {}  {}  {}", is_done ? "done" : "to do", one_line(cell.model, 60), one_line(cell.variant, 60), one_line(cell.task_label, 80),
-                         cell.key.substr(0, 12));
-    if (!is_done) {
-      table += fmt::format("  {}  {}  {}", shown_tokens(next->tokens), next->bytes ? shown_memory(*next->bytes) : "- bytes",
-                           next->seconds ? shown_seconds(*next->seconds) : "- s");
-      total.add(*next++);
-    }
-    table += "\n";
+    table.rows.push_back(
+        {is_done ? "done" : "to do", one_line(cell.model, 60), one_line(cell.variant, 60), one_line(cell.task_label, 80), cell.key.substr(0, 12), "", "", ""});
+    if (is_done) continue;
+    std::vector<std::string>& row = table.rows.back();
+    row[5] = next->tokens ? shown_count(std::llround(*next->tokens)) : "–";
+    row[6] = next->bytes ? shown_memory(*next->bytes) : "–";
+    row[7] = next->seconds ? shown_seconds(*next->seconds) : "–";
+    total.add(*next++);
   }
-  write_text(table + fmt::format("grid {}: {} cells, {} done\n", inputs.grid_sha256.substr(0, 12), cells.size(), cells.size() - total.to_do) + total.text());
+  write_text(laid_out(table, kAnyWidth, SharedNames::kInRows) +
+             fmt::format("grid {}: {} cells, {} done\n", inputs.grid_sha256.substr(0, 12), cells.size(), cells.size() - total.to_do) + total.text());
   for (const std::string& source : estimated.sources) say("winnow: estimate for " + source);
   say(fmt::format("winnow: {} cells, {} of them done; nothing was run", cells.size(), cells.size() - total.to_do));
 }

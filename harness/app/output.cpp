@@ -1,14 +1,17 @@
 #include "harness/app/output.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
 #include "harness/core/error.h"
 #include "harness/core/terminal.h"
+#include "results/terminal_text.h"
 
 namespace winnow {
 namespace {
@@ -42,6 +45,25 @@ void write_output(std::string_view bytes) {
 }
 
 void write_text(std::string_view text) { write_output(shown(text)); }
+
+std::size_t output_columns() {
+  if (const char* named = std::getenv("COLUMNS")) {
+    const long width = std::strtol(named, nullptr, 10);
+    if (width >= 20 && width <= 1000) return static_cast<std::size_t>(width);
+  }
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20) return size.ws_col;
+  return 80;
+}
+
+std::string report_format(const std::string& asked, const std::string& out) {
+  if (!asked.empty()) return asked;
+  return out.empty() && ::isatty(STDOUT_FILENO) != 0 ? "text" : "md";
+}
+
+std::string for_eyes(std::string_view markdown, const std::string& format) {
+  return format == "text" ? terminal_text(markdown, output_columns()) : std::string(markdown);
+}
 
 void say(std::string_view line) { write_all(STDERR_FILENO, shown(line) + "\n"); }
 

@@ -9,6 +9,7 @@
 #include <CLI/Formatter.hpp>
 #include <csignal>
 #include <filesystem>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
@@ -40,6 +41,15 @@ int exit_code(ErrorKind kind) {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
+// The list of commands has the first clause of each; its own --help has the rest.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_subcommand(const CLI::App* verb) const override {
+    const std::string whole = verb->get_description(), clause = whole.substr(0, whole.find_first_of(";:.\n"));
+    return fmt::format("  {:<11} {}\n", verb->get_name(), clause);
+  }
+};
+
 int tell(const std::string& sentence, int code) {
   say("winnow: " + one_line(sentence, kMaxSentence));
   return code;
@@ -60,6 +70,17 @@ void refuse_unknown_verb(const CLI::App& program, int argc, char** argv) {
                     fmt::join(verbs, ", "));
 }
 
+// " (did you mean '--data'?)" for an option that the verb does not have.
+std::string near_option(CLI::App& verb, const std::vector<std::string>& unexpected) {
+  if (unexpected.empty() || !unexpected.front().starts_with("--")) return "";
+  std::vector<std::string> names;
+  for (const CLI::Option* option : verb.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  const std::string asked = unexpected.front(), near = nearest_name(asked.substr(0, asked.find('=')), names);
+  return near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near);
+}
+
 // CLI11 has exit codes of its own, from 100 on.
 int parse(CLI::App& program, int argc, char** argv) {
   try {
@@ -72,13 +93,15 @@ int parse(CLI::App& program, int argc, char** argv) {
     return kExitOk;
   } catch (const CLI::ParseError& error) {
     const std::vector<CLI::App*> chosen = program.get_subcommands();
-    return tell(fmt::format("{}; see winnow {}--help", first_line(error.what()), chosen.empty() ? "" : chosen.front()->get_name() + " "), kExitUsage);
+    const std::string near = chosen.empty() ? "" : near_option(*chosen.front(), program.remaining(true));
+    return tell(fmt::format("{}{}; see winnow {}--help", first_line(error.what()), near, chosen.empty() ? "" : chosen.front()->get_name() + " "), kExitUsage);
   }
   return -1;
 }
 
 int run(int argc, char** argv) {
   CLI::App program(kPurpose, "winnow");
+  program.formatter(std::make_shared<HelpFormatter>());
   program.require_subcommand(1);
   program.set_version_flag("--version", version_text, "commit, libtorch and devices");
   Invocation invocation{.command_line = {argv, argv + argc}, .action = {}};
@@ -101,6 +124,7 @@ int run(int argc, char** argv) {
   add_requests_command(program, invocation);
   add_demo_command(program, invocation);
   add_fetch_command(program, invocation);
+  program.footer("winnow COMMAND --help has a command's options and examples.");
   const int parsed = parse(program, argc, argv);
   return parsed >= 0 ? parsed : invocation.action();
 }

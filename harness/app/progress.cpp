@@ -10,6 +10,7 @@
 
 #include "harness/app/output.h"
 #include "harness/core/terminal.h"
+#include "results/report.h"
 
 namespace winnow {
 namespace {
@@ -28,7 +29,7 @@ std::size_t terminal_columns() {
 }
 
 std::string score_text(const Metric& metric) {
-  return fmt::format("{}{} {:.4f}", metric.name, metric.filter == "none" ? "" : "," + metric.filter, metric.value);
+  return fmt::format("{}{} {}", metric.name, metric.filter == "none" ? "" : "," + metric.filter, shown_number(metric.value, metric.unit));
 }
 
 }  // namespace
@@ -48,9 +49,6 @@ std::string shown_seconds(double seconds) {
 
 std::string status_text(const SweepProgress& progress, const Rate& rate) {
   std::string text = fmt::format("{}/{} examples", shown_count(progress.examples_done), shown_count(progress.examples_total));
-  if (rate.seconds_in_cell > 0 && rate.tokens_this_run > 0)
-    text += fmt::format(", {} tokens/s", shown_count(std::llround(rate.tokens_this_run / rate.seconds_in_cell)));
-  if (progress.score) text += fmt::format(", {} so far", score_text(*progress.score));
   if (rate.examples_this_run > 0) {
     const double left =
         static_cast<double>(progress.examples_total - progress.examples_done) * rate.seconds_in_cell / static_cast<double>(rate.examples_this_run);
@@ -58,6 +56,9 @@ std::string status_text(const SweepProgress& progress, const Rate& rate) {
     const double per_cell = rate.seconds_per_other_cell > 0 ? rate.seconds_per_other_cell : rate.seconds_in_cell + left;
     text += fmt::format(", about {} left", shown_seconds(left + static_cast<double>(cells_after) * per_cell));
   }
+  if (rate.seconds_in_cell > 0 && rate.tokens_this_run > 0)
+    text += fmt::format(", {} tokens/s", shown_count(std::llround(rate.tokens_this_run / rate.seconds_in_cell)));
+  if (progress.score) text += fmt::format(", {} so far", score_text(*progress.score));
   return text;
 }
 

@@ -43,7 +43,7 @@ class Progress {
 std::string shown_count(std::int64_t count);
 std::string shown_seconds(double seconds);
 
-// The status line without its cell: "12/40 examples, 1,234 tokens/s, acc 0.4500 so far, about 3 min 10 s left".
+// The status line without its cell: "12/40 examples, about 3 min 10 s left, 1,234 tokens/s, acc 0.4500 so far" (a narrow terminal cuts the end).
 struct Rate {
   double seconds_in_cell = 0;
   std::size_t examples_this_run = 0;

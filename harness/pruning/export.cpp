@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kExpertsPerToken = "num_experts_per_tok";
+constexpr const char *kExpertsPerToken = "num_experts_per_tok", *kCard = "README.md";
 
 std::string shown(const fs::path& path) { return printable(path.string()); }
 
@@ -92,7 +92,7 @@ struct OtherFiles {
 OtherFiles find_other_files(const Checkpoint& source) {
   const std::vector<std::string> weights = source.weight_file_names();
   std::set<std::string> written(weights.begin(), weights.end());
-  written.insert({"config.json", kWeightIndex, kExportedPlan});
+  written.insert({"config.json", kWeightIndex, kExportedPlan, kCard});
   OtherFiles files;
   for (auto entry = fs::recursive_directory_iterator(source.folder()); entry != fs::recursive_directory_iterator(); ++entry) {
     const std::string name = entry->path().filename().string(), relative = entry->path().lexically_relative(source.folder()).string();
@@ -255,6 +255,7 @@ ExportSummary export_checkpoint(Checkpoint& source, const PrunePlan& plan, const
   PartialFolder partial(target);
   copy_files(source.folder(), partial.path(), others.copied);
   write_file(partial.path() / "config.json", config ? config->dump(2) + "\n" : read_file(source.folder() / "config.json"));
+  if (fs::is_regular_file(source.folder() / kCard)) write_file(partial.path() / kCard, pruned_card(read_file(source.folder() / kCard), plan));
   write_file(partial.path() / kExportedPlan, exported_plan(plan, pruned.config).dump(1) + "\n");
   std::uint64_t written = 0;
   for (const Shard& shard : shards) {

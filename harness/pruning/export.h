@@ -27,8 +27,8 @@ struct ExportSummary {
   std::vector<std::string> remarks;         // sentences for a person: which engines load the folder, and what of the plan it cannot carry
 };
 
-// Writes the pruned model as a Hugging Face folder: released tensor names, experts renumbered, expert counts in config.json, every other file
-// copied, and the plan as winnow_plan.json. A tensor that the plan leaves alone keeps its bytes; what is merged or updated is rounded to the dtype it was stored in. One tensor
+// Writes the pruned model as a Hugging Face folder: released tensor names, experts renumbered, expert counts in config.json, the plan as
+// winnow_plan.json, a README.md that says so first, every other file copied. A tensor that the plan leaves alone keeps its bytes; what is merged or updated is rounded to the dtype it was stored in. One tensor
 // is in memory at a time. The folder appears whole or not at all; its parent must exist, and it must not, or be empty.
 // Throws Error(kInput) before a weight is read where plan and model do not fit, or the folder is the source, lies in it or has files;
 // Error(kUnsupported) where config.json cannot say what the plan does.

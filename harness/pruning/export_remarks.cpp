@@ -45,4 +45,16 @@ std::vector<std::string> export_remarks(const PrunePlan& plan, const ModelConfig
   return remarks;
 }
 
+std::string pruned_card(std::string_view card, const PrunePlan& plan) {
+  std::vector<std::string> names;
+  for (const Json& step : plan.steps) names.push_back(step.value("pruner", std::string("?")));
+  const std::string notice =
+      fmt::format("> Pruned by Winnow ({}); `winnow_plan.json` says what is gone. The card below is the whole model's, and so is every score in it.\n\n",
+                  fmt::join(names, ", then "));
+  constexpr std::string_view kFence = "---\n";
+  const std::size_t end = card.starts_with(kFence) ? card.find("\n---\n", kFence.size() - 1) : std::string_view::npos;
+  const std::size_t body = end == std::string_view::npos ? 0 : end + 1 + kFence.size();
+  return std::string(card.substr(0, body)) + (body > 0 ? "\n" : "") + notice + std::string(card.substr(body));
+}
+
 }  // namespace winnow

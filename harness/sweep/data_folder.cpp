@@ -51,6 +51,8 @@ class DataFolder : public DatasetSource {
 
   File read_known(const std::string& dataset, const DatasetFile& known) const {
     const std::filesystem::path path = folder_ / known.path;
+    std::error_code fault;
+    if (!known.known.empty() && !std::filesystem::exists(path, fault) && !fault) refuse_missing(dataset, path);
     File file{.bytes = read_file(path)};
     file.sha256 = sha256_hex(file.bytes);
     const auto edition = known.known.find(file.sha256);
@@ -68,6 +70,13 @@ class DataFolder : public DatasetSource {
           path.string(), file.sha256, dataset, fmt::join(editions, ", "));
     }
     return file;
+  }
+
+  [[noreturn]] void refuse_missing(const std::string& dataset, const std::filesystem::path& path) const {
+    const bool is_embedded = dataset.starts_with("demo_");
+    throw input_error("{}: is not there; {}", path.string(),
+                      is_embedded ? fmt::format("`winnow demo generate --out {}` writes the embedded data sets", folder_.string())
+                                  : fmt::format("`winnow fetch {} --data {}` brings the data set", dataset, folder_.string()));
   }
 
   static std::string joined_edition(const std::string& one, const std::string& other) {

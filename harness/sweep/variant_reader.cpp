@@ -30,6 +30,9 @@ std::string plug_in_name(const CheckedJson& file, const std::string& path, const
   if (!item[key].is_string()) throw fault(key_path, fmt::format("expected the name of a {}, found {}", key, json_kind(item[key])));
   const std::string name = item[key].get<std::string>();
   if (std::find(known.begin(), known.end(), name) != known.end()) return name;
+  if (key == "task" && Registry<Dataset>::instance().contains(name))
+    throw fault(key_path, fmt::format("'{0}' is a data set; a task asks questions of it, such as {{\"task\": \"…\", \"dataset\": \"{0}\"}}; tasks are: {1}",
+                                      name, fmt::join(known, ", ")));
   const std::string near = nearest_name(name, known);
   throw fault(key_path, fmt::format("there is no {} '{}'{}; there are: {}", key, name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
                                     fmt::join(known, ", ")));

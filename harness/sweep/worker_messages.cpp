@@ -23,7 +23,7 @@ Cell cell_from_json(const Json& json) {
 }
 
 // A score that is not finite has no number in JSON, and is not shown.
-Json score_to_json(const Metric& score) { return {score.name, score.filter, score.value}; }
+Json score_to_json(const Metric& score) { return {score.name, score.filter, score.value, score.unit}; }
 
 }  // namespace
 
@@ -82,7 +82,7 @@ std::optional<WorkerMessage> worker_message(const std::string& line) {
     const Json json = parse_json(line, "a worker's message");
     WorkerMessage message{.kind = static_cast<WorkerMessage::Kind>(json.at("kind").get<int>()), .cell = json.at("cell")};
     if (json.contains("score") && json["score"].at(2).is_number())
-      message.score = Metric{.name = json["score"].at(0), .filter = json["score"].at(1), .value = json["score"].at(2)};
+      message.score = Metric{.name = json["score"].at(0), .filter = json["score"].at(1), .value = json["score"].at(2), .unit = json["score"].at(3)};
     if (json.contains("examples")) {
       message.examples_done = json["examples"].at(0);
       message.examples_total = json["examples"].at(1);

@@ -39,8 +39,8 @@ TEST(DryRun, SaysTokensMemoryAndTimeAndWhereTheNumbersComeFrom) {
 
   ASSERT_EQ(sweep.run({}, {"--set", "variants=[{\"label\": \"dense\", \"steps\": []}]"}).exit_code, 0);
   const ProgramResult after = sweep.run({}, {"--dry-run"});
-  EXPECT_THAT(after.output, HasSubstr("done  tiny  dense  mmlu  "));
-  EXPECT_THAT(after.output, HasSubstr("to do  tiny  random-6  mmlu  "));
+  EXPECT_THAT(after.output, testing::ContainsRegex("done   tiny   dense +mmlu +"));
+  EXPECT_THAT(after.output, testing::ContainsRegex("to do  tiny   random-6  mmlu +"));
   EXPECT_THAT(after.output, HasSubstr(": 4 cells, 2 done\nto do: 2 cells, "));
   EXPECT_THAT(after.errors, HasSubstr("estimate for 2 of 2 cells: what trials of the same model and task took on this machine"));
 }
@@ -68,7 +68,7 @@ TEST(DryRun, AndTheScriptWorkWhereTheDeviceIsNot) {
 TEST(DryRun, CountsTokensAsTheRunDoes) {
   const SampleSweep sweep(kTwoTasks);
   const ProgramResult dry = sweep.run({}, {"--dry-run"});
-  const std::optional<RegexMatch> found = Regex(R"(to do  tiny  dense  mmlu  \w+  ([\d,]+) tokens)").search(dry.output);
+  const std::optional<RegexMatch> found = Regex(R"(to do  tiny   dense +mmlu +\w+ +([\d,]+) )").search(dry.output);
   ASSERT_TRUE(found) << dry.output;
   std::string counted(found->group(1));
   std::erase(counted, ',');

@@ -44,6 +44,7 @@ TEST(Measure, EveryMeasurementRunsBesideTheOtherTasks) {
   const ProgramResult run = sweep.run();
   ASSERT_EQ(run.exit_code, 0) << run.errors;
   EXPECT_THAT(run.errors, HasSubstr("12 of 12 cells ran"));
+  EXPECT_THAT(run.errors, testing::ContainsRegex("tiny · dense · footprint: stored_bytes [0-9.]+ [KM]iB in "));
   for (const char* heading : {"**footprint**", "**speed**", "**reconstruction_error**", "decode tokens/s", "KL mean", "gsm8k (exact_match"})
     EXPECT_THAT(run.output, HasSubstr(heading));
   const ProgramResult again = sweep.run();

@@ -36,6 +36,13 @@ TEST(Program, EveryVerbHelpsWithAPurposeAndTwoExamplesFirst) {
   }
 }
 
+TEST(Program, ListsItsCommandsALineEach) {
+  const std::string help = run_winnow({"--help"}).output;
+  EXPECT_THAT(help, HasSubstr("\n  report      Makes the leaderboard of one or more stores\n"));
+  EXPECT_THAT(help, HasSubstr("\n  gate        Judges results by rules\n"));
+  EXPECT_LT(std::count(help.begin(), help.end(), '\n'), 40);
+}
+
 TEST(Program, SaysItsVersion) {
   const ProgramResult version = run_winnow({"--version"});
   EXPECT_EQ(version.exit_code, 0);
@@ -56,6 +63,8 @@ TEST(Program, ACommandLineThatIsWrongEndsWithTwoAndASentence) {
       {{"run"}, "winnow: SWEEP.json is required; see winnow run --help"},
       {{"run", "a.json", "b.json"}, "winnow: "},
       {{"run", "a.json", "--stoer", "x"}, "winnow: "},
+      {{"run", "a.json", "--stroe=x"}, "winnow: The following argument was not expected: --stroe=x (did you mean '--store'?); see winnow run --help"},
+      {{"compare", "a", "b", "c", "--seed", "-1"}, "winnow: --seed"},
       {{"list", "planets"}, "winnow: KIND"},
       {{"trace", "m"}, "winnow: --"},
       {{"trace", "m", "--tokens", "t", "--out", "o", "--dtype", "f64"}, "winnow: --dtype"},

@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 
+#include "harness/core/display_width.h"
 #include "harness/core/json.h"
 #include "results/store.h"
 #include "tests/support/errors.h"
@@ -57,6 +58,46 @@ TEST(Verify, ComputesMetricsAgainAndFindsAnEdit) {
   const ProgramResult edited = test::run_winnow({"verify", store});
   EXPECT_EQ(edited.exit_code, 1);
   EXPECT_THAT(edited.output, HasSubstr("(tiny · random-6 · mmlu): acc is "));
+}
+
+TEST(Report, OnATerminalFitsItAndInAPipeIsMarkdown) {
+  const SampleSweep sweep(R"([{"task": "gsm8k", "shots": 0, "limit": 2, "max_new_tokens": 4}, {"task": "footprint"}])");
+  ASSERT_EQ(sweep.run().exit_code, 0);
+  const std::string store = sweep.store().string(), command = test::winnow_program().string() + " report " + store;
+  for (const std::size_t columns : {80u, 200u}) {
+    const ProgramResult shown =
+        test::run_program({"script", "-qec", fmt::format("stty cols {}; {}", columns, command), "/dev/null"}, {.environment = {{"COLUMNS", ""}}});
+    ASSERT_EQ(shown.exit_code, 0) << shown.output;
+    EXPECT_THAT(shown.output, HasSubstr("model: tiny\r\n"));
+    EXPECT_THAT(shown.output, testing::Not(testing::AnyOf(HasSubstr("| "), HasSubstr("\\["))));
+    for (std::size_t at = 0, end = 0; (end = shown.output.find("\r\n", at)) != std::string::npos; at = end + 2) {
+      EXPECT_LE(display_width(shown.output.substr(at, end - at)), columns) << shown.output;
+    }
+  }
+  EXPECT_THAT(test::run_winnow({"report", store}).output, testing::StartsWith("| model | variant |"));
+  const ProgramResult text = test::run_winnow({"report", store, "--format", "text"}, {.environment = {{"COLUMNS", "60"}}});
+  EXPECT_THAT(text.output, testing::StartsWith("model: tiny\n"));
+}
+
+TEST(Run, ADataSetInPlaceOfATaskIsToldApart) {
+  const SampleSweep sweep(R"([{"task": "demo_gsm8k"}])");
+  const ProgramResult run = sweep.run();
+  EXPECT_EQ(run.exit_code, 3);
+  EXPECT_THAT(run.errors,
+              HasSubstr("tasks[0].task: 'demo_gsm8k' is a data set; a task asks questions of it, such as {\"task\": \"…\", \"dataset\": \"demo_gsm8k\"}"));
+}
+
+TEST(Run, DataThatAreNotThereAreToBeFetched) {
+  const SampleSweep sweep(R"([{"task": "gsm8k", "shots": 0, "limit": 2}])");
+  const std::string data = (sweep.folder() / "data").string();
+  std::filesystem::create_directory(data);
+  const ProgramResult gsm8k = test::run_winnow({"validate", sweep.file().string(), "--data", data});
+  EXPECT_EQ(gsm8k.exit_code, 3);
+  EXPECT_EQ(gsm8k.errors, fmt::format("winnow: {0}/gsm8k/test.jsonl: is not there; `winnow fetch gsm8k --data {0}` brings the data set\n", data));
+  sweep.write(R"([{"task": "gsm8k", "dataset": "demo_gsm8k", "shots": 0, "limit": 2}])");
+  const ProgramResult demo = test::run_winnow({"validate", sweep.file().string(), "--data", data});
+  EXPECT_EQ(demo.exit_code, 3);
+  EXPECT_THAT(demo.errors, HasSubstr(fmt::format("is not there; `winnow demo generate --out {}` writes the embedded data sets\n", data)));
 }
 
 TEST(Report, WritesEveryFormat) {
@@ -116,8 +157,8 @@ TEST(Run, DryRunListsTheCellsAndWritesNothing) {
   const SampleSweep sweep;
   const ProgramResult dry = sweep.run({}, {"--dry-run"});
   EXPECT_EQ(dry.exit_code, 0) << dry.errors;
-  EXPECT_EQ(std::count(dry.output.begin(), dry.output.end(), '\n'), 11);  // a heading, eight cells, the grid, what is to do
-  EXPECT_THAT(dry.output, HasSubstr("to do  tiny  random-6  perplexity  "));
+  EXPECT_EQ(std::count(dry.output.begin(), dry.output.end(), '\n'), 12);  // a heading and its rule, eight cells, the grid, what is to do
+  EXPECT_THAT(dry.output, testing::ContainsRegex("\nto do  tiny   random-6  perplexity +[0-9a-f]{12} +[0-9,]+ +"));
   EXPECT_THAT(dry.errors, HasSubstr("8 cells, 0 of them done; nothing was run"));
   EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(sweep.store()).replace_extension(".cache")));
   EXPECT_FALSE(std::filesystem::exists(sweep.store()));

@@ -10,6 +10,7 @@
 #include "harness/model/safetensors.h"
 #include "harness/model/weight_files.h"
 #include "harness/pruning/apply.h"
+#include "harness/pruning/export_remarks.h"
 #include "harness/pruning/mask.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
@@ -107,6 +108,20 @@ TEST(Export, CopiesEveryOtherFileAndChangesTheCountAlone) {
   config["num_local_experts"] = 5;
   EXPECT_EQ(read_json_file(folder / "out" / "config.json"), config);
   EXPECT_EQ(read_json_file(folder / "out" / "winnow_plan.json").at("layers").at(3).at("kept"), Json({0, 1, 2, 3, 5}));
+}
+
+TEST(Export, TheModelCardSaysThatItsScoresAreTheWholeModels) {
+  const TemporaryFolder folder;
+  fs::copy(fixture(kMixtral), folder / "model");
+  folder.write("model/README.md", "---\nlicense: mit\n---\n# Card\n\nscore 0.9\n");
+  const auto source = Checkpoint::open(folder / "model");
+  const PrunePlan plan = everywhere(*source, {.kept = {0, 1}});
+  const ExportSummary summary = export_checkpoint(*source, plan, folder / "out");
+  EXPECT_THAT(summary.copied, testing::Not(testing::Contains("README.md")));
+  const std::string notice =
+      "> Pruned by Winnow (random); `winnow_plan.json` says what is gone. The card below is the whole model's, and so is every score in it.\n\n";
+  EXPECT_EQ(read_text(folder / "out" / "README.md"), "---\nlicense: mit\n---\n\n" + notice + "# Card\n\nscore 0.9\n");
+  EXPECT_EQ(pruned_card("# Card\n", plan), notice + "# Card\n");
 }
 
 TEST(Export, WritesShardsOfAtMostTheSizeGiven) {

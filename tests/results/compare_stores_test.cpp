@@ -1,5 +1,6 @@
 #include "results/compare_stores.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,6 +15,7 @@ namespace {
 
 using test::GradedTrial;
 using testing::HasSubstr;
+using testing::Not;
 
 class CompareStores : public testing::Test {
  protected:
@@ -140,6 +142,26 @@ TEST_F(CompareStores, KnowsWhomNamesMean) {
   EXPECT_ERROR(compare({"a.sqlite"}, "dense", "randon"), kUsage,
                "no variant or model is named 'randon' (did you mean 'random'?); there are: dense, random, other, tiny");
   EXPECT_ERROR(compare({"a.sqlite"}, "dense", "random", {"gsm9k"}), kUsage, "no trial is of a task 'gsm9k' (did you mean 'gsm8k'?); there are: gsm8k");
+}
+
+TEST_F(CompareStores, AMetricThatNoTaskHasIsRefused) {
+  add("a.sqlite", {"dense", {{"gsm8k", {1, 0}}}});
+  add("a.sqlite", {"random", {{"gsm8k", {1, 1}}}});
+  std::vector<Store> stores;
+  stores.push_back(Store::open_read_only(folder_ / "a.sqlite"));
+  EXPECT_ERROR(compare_stores(stores, {.first = "dense", .second = "random", .metric = MetricChoice{"acd", ""}}), kUsage,
+               "no task has the metric 'acd' (did you mean 'acc'?); there are: acc");
+}
+
+TEST_F(CompareStores, WhatTheMachineDidIsNoCostForEyes) {
+  const std::vector<Metric> more{{.name = "clock_before", .value = 2596.122, .unit = "MHz"}, {.name = "peak_bytes", .value = 7 << 20, .unit = "bytes"}};
+  for (const char* variant : {"dense", "random"}) add("a.sqlite", {.variant = variant, .grades = {{"gsm8k", {1, 0}}}, .more = more});
+  const ComparisonReport report = compare({"a.sqlite"}, "dense", "random");
+  const std::string text = comparison_markdown(report, SubjectDetail::kHidden);
+  EXPECT_THAT(text, HasSubstr("| peak_bytes | 7.0 MiB | 7.0 MiB | 1.0000 |"));
+  EXPECT_THAT(text, Not(HasSubstr("clock_before")));
+  EXPECT_THAT(text, HasSubstr("in `--format csv`"));
+  EXPECT_THAT(comparison_csv(report), HasSubstr("clock_before"));
 }
 
 TEST_F(CompareStores, TasksAreNamedByTheirLabelOrTheirName) {

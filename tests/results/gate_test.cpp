@@ -187,6 +187,7 @@ TEST_F(GateTest, CostsAreMultiplesOfTheReference) {
   EXPECT_EQ(verdict("decode_tokens_per_second >= 1.05 * dense").verdict, Verdict::kPass);
   EXPECT_EQ(verdict("decode_tokens_per_second >= 1.15 * dense").verdict, Verdict::kInconclusive);
   EXPECT_EQ(verdict("decode_tokens_per_second >= 1.4 * dense").verdict, Verdict::kFail);
+  EXPECT_EQ(verdict("peak_bytes <= 0.8 * dense").how, "0.1 KiB over 0.1 KiB, joined over tasks as in the leaderboard");
   const Baseline baseline = baseline_of("a.sqlite");
   EXPECT_EQ(verdict("decode_tokens_per_second >= 0.9 * baseline", &baseline).value, 1);  // its own run
 }

@@ -66,7 +66,7 @@ TEST_F(ShowTest, NamesExamplesByTaskOrHash) {
   EXPECT_EQ(parse_item("gsm8k:17").doc_id, 17);
   EXPECT_EQ(parse_item("a/b#3").leaf, "a/b");
   EXPECT_ERROR(parse_item("gsm8k"), kUsage, "'gsm8k' names no example; expected TASK/DOCUMENT such as gsm8k/17, or 4 or more digits of a document's hash");
-  EXPECT_ERROR(text("gsm8l/3"), kUsage, "no answers are of a task 'gsm8l' (did you mean 'gsm8k'?); there are: gsm8k, mmlu_anatomy");
+  EXPECT_ERROR(text("gsm8l/3"), kUsage, "no answers are of a task 'gsm8l' (did you mean 'gsm8k'?); there are: gsm8k, mmlu_anatomy, mmlu");
   EXPECT_ERROR(text("gsm8k/9"), kUsage, "no good trial answered gsm8k document 9");
   EXPECT_ERROR(text("gsm8k/5", {"random"}), kUsage, "no good trial of random answered gsm8k document 5");
   EXPECT_ERROR_HAS(text("0000000000"), kUsage, "no document's hash begins with '0000000000'");

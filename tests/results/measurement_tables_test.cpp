@@ -39,7 +39,7 @@ TEST(MeasurementTables, SpeedHasALineForEachBatchSize) {
   EXPECT_EQ(measurement_tables(trials),
             "**speed**\n\n"
             "| model | variant | batch | decode tokens/s | experts touched a step | weights read a step |\n"
-            "| --- | --- | ---: | ---: | ---: | ---: |\n"
+            "| --- | --- | --- | ---: | ---: | ---: |\n"
             "| tiny | random-6 (contended) \\[1\\] | 1 | 10.0 (9.0–11.0) | – | 1.5 MiB |\n"
             "| tiny | random-6 (contended) \\[1\\] | 8 | 80.0 | 5.25 | – |\n"
             "\n1. all held in memory\n");

@@ -182,6 +182,46 @@ TEST(Report, MarkdownShowsTheDifferenceFromTheWholeModelInPlaceOfTheStandardErro
   EXPECT_THAT(text, HasSubstr("paired 95 % interval"));
 }
 
+TEST(Report, InShortHoldsThePlaceOfASignThatOnlySomeRowsHave) {
+  Leaderboard board = rank(sample_trials());
+  board.has_differences = true;
+  for (LeaderboardRow& row : board.rows) {
+    if (row.variant != "random-6") continue;
+    row.cells[0].difference = PairedChange{.value = -0.25, .interval = {-0.4, -0.1}, .is_ratio = false};
+    row.cells[1].difference = PairedChange{.value = 1.2, .interval = {0.99, 1.5}, .is_ratio = true};
+  }
+  const std::string text = report_markdown(board, Wording::kShort);
+  EXPECT_THAT(text, HasSubstr("| 0.2500 \u00a0 -0.2500 \\[-0.4000, -0.1000\\] | 12.5000 ~ ×1.2000 \\[0.9900, 1.5000\\] |"));
+  EXPECT_THAT(text, HasSubstr("~: no difference shown"));
+  EXPECT_THAT(text, Not(HasSubstr("In brackets")));
+}
+
+TEST(Report, NumbersStandAsPeopleReadThem) {
+  EXPECT_EQ(shown_number(96, "experts"), "96");
+  EXPECT_EQ(shown_number(10.0521, "experts"), "10.05");
+  EXPECT_EQ(shown_number(33795, "tokens"), "33795");
+  EXPECT_EQ(shown_number(3, "matrices"), "3");
+  EXPECT_EQ(shown_number(11688384, "parameters"), "11.69 M");
+  EXPECT_EQ(shown_number(46702792704, "parameters"), "46.70 B");
+  EXPECT_EQ(shown_number(23413632, "bytes"), "22.3 MiB");
+  EXPECT_EQ(shown_number(-1536, "bytes"), "-1.5 KiB");
+  EXPECT_EQ(shown_number(-2.0 * (1 << 30), "bytes"), "-2.00 GiB");
+  EXPECT_EQ(shown_number(2.12277e10, "bytes/s"), "19.77 GiB/s");
+  EXPECT_EQ(shown_number(0.00329, "seconds"), "0.00329");
+  EXPECT_EQ(shown_number(12.345, "seconds"), "12.35");
+  EXPECT_EQ(shown_number(0.5, "share"), "0.5000");
+}
+
+TEST(Leaderboard, SizesAreThoseMeasuredWhereTheyWere) {
+  const auto size = [](double bytes) { return Metric{"stored_bytes", "none", bytes, std::nullopt, "bytes", false, 1}; };
+  Trial footprint = make_trial("m", "dense", "footprint", {size(110)});
+  footprint.cell.identity["task"] = {{"task", "footprint"}, {"measures", "engine"}};
+  const Leaderboard board =
+      rank({make_trial("m", "dense", "gsm8k", {accuracy(1, 0)}), footprint, make_trial("m", "half", "gsm8k", {accuracy(0.5, 0), size(50)})});
+  EXPECT_EQ(board.rows[0].costs[0]->value, 110);  // a whole model has no plan that says it
+  EXPECT_EQ(board.rows[1].costs[0]->value, 50);
+}
+
 Metric stored(double bytes) { return {"stored_bytes", "none", bytes, std::nullopt, "bytes", false, 1}; }
 Metric share(const std::string& name, double value, const std::string& leaf = "", std::int64_t count = 1) {
   return {name, "none", value, std::nullopt, "share", true, count, leaf};
@@ -202,6 +242,19 @@ TEST(Report, SvgPlacesScoresByTheBytesTheyTakeAndSaysWhatABitmapWouldTake) {
   EXPECT_THAT(svg, HasSubstr("<circle cx=\"631.9\" cy="));
   EXPECT_THAT(svg, HasSubstr("<circle cx=\"351.0\" cy="));
   EXPECT_THAT(svg, HasSubstr("<circle cx=\"391.8\" cy="));
+  EXPECT_THAT(svg, HasSubstr(">weights as stored in the format executed; hollow: what a bitmap of the masked weights would take</text>"));
+  EXPECT_THAT(svg, HasSubstr(">gsm8k: exact_match against stored size, n = 40, bars: 95 %</text>"));
+}
+
+TEST(Report, SvgHasRoundTicks) {
+  const double mebi = 1024 * 1024;
+  const std::string svg = report_svg(rank({make_trial("tiny", "dense", "gsm8k", {accuracy(0.5, 0.08), stored(22 * mebi)}),
+                                           make_trial("tiny", "half", "gsm8k", {accuracy(0, 0.01), stored(11 * mebi)})}),
+                                     "gsm8k");
+  EXPECT_THAT(svg, HasSubstr(">5.0 MiB</text>"));
+  EXPECT_THAT(svg, HasSubstr(">20.0 MiB</text>"));
+  EXPECT_THAT(svg, HasSubstr(">0</text>"));
+  EXPECT_THAT(svg, Not(HasSubstr(">-0</text>")));
 }
 
 TEST(Report, SvgIsXmlWhateverTheNamesAreAndCutsOnlyThem) {

@@ -242,7 +242,7 @@ TEST(RunWorkers, LooksOnceMoreWhereAWorkerSaysThatAnotherProcessHasTheCell) {
 }
 
 TEST(RunWorkers, TellsProgressOfTheWholeSweep) {
-  Bench bench("begin 0; say '{\"kind\":2,\"cell\":0,\"examples\":[3,10],\"tokens\":55,\"score\":[\"acc\",\"none\",0.25]}'; run_all");
+  Bench bench("begin 0; say '{\"kind\":2,\"cell\":0,\"examples\":[3,10],\"tokens\":55,\"score\":[\"acc\",\"none\",0.25,\"share\"]}'; run_all");
   std::vector<SweepProgress> told;
   bench.controls.on_progress = [&](const SweepProgress& progress) { told.push_back(progress); };
   bench.run();
@@ -253,6 +253,7 @@ TEST(RunWorkers, TellsProgressOfTheWholeSweep) {
   EXPECT_EQ(told[1].examples_done, 3u);
   EXPECT_EQ(told[1].counters.tokens_forwarded, 55);
   EXPECT_EQ(told[1].score->value, 0.25);
+  EXPECT_EQ(told[1].score->unit, "share");
 }
 
 TEST(RunWorkers, WhatALibraryWritesAmongTheMessagesIsPassedOver) {
@@ -284,8 +285,12 @@ TEST(WorkerMessages, AnOrderComesBackAsItWas) {
 
 TEST(WorkerMessages, EveryKindComesBackAsItWas) {
   for (const WorkerMessage& message :
-       {WorkerMessage{
-            .kind = Kind::kProgress, .cell = 2, .examples_done = 3, .examples_total = 4, .tokens_forwarded = 5, .score = Metric{.name = "acc", .value = 0.5}},
+       {WorkerMessage{.kind = Kind::kProgress,
+       .cell = 2,
+       .examples_done = 3,
+       .examples_total = 4,
+       .tokens_forwarded = 5,
+       .score = Metric{.name = "acc", .value = 0.5, .unit = "share"}},
         WorkerMessage{.kind = Kind::kEnd, .cell = 1, .status = TrialStatus::kFailed, .reason = "no\nsuch \"luck\" \xff", .seconds = 1.5},
         WorkerMessage{.kind = Kind::kError, .error = ErrorKind::kUnsupported, .sentence = "not here"}}) {
     const std::optional<WorkerMessage> read = worker_message(to_line(message));

@@ -14,6 +14,7 @@ namespace {
 
 constexpr double kSeconds = 0.5;
 constexpr std::int64_t kPrefillRows = 256;
+constexpr std::int64_t kDecodeRows = 8;  // what an expert sees of replies that are generated side by side, or less than that
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 26;
 
 std::int64_t width_of(const ModelConfig& config) {
@@ -44,7 +45,7 @@ TokenSpeed calibrate_speed(const ModelConfig& config, const std::string& dtype, 
   const double active = static_cast<double>(config.active_parameters()), elements = static_cast<double>(matrix.numel());
   TokenSpeed speed;
   speed.prefill = products_per_second(kPrefillRows, matrix) * static_cast<double>(kPrefillRows) * elements / active;
-  speed.decode = products_per_second(1, matrix) * elements / active;
+  speed.decode = products_per_second(kDecodeRows, matrix) * static_cast<double>(kDecodeRows) * elements / active;
   speed.calibration_seconds = seconds_since(start);
   return speed;
 }

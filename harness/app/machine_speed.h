@@ -11,8 +11,8 @@ struct TokenSpeed {
   double calibration_seconds = 0;  // that finding out took
 };
 
-// From matrix products in the sizes of the model's experts, for half a second each: many rows at a time, and a single row, whose time goes into
-// reading the matrix.
+// From matrix products in the sizes of the model's experts, for half a second each: many rows at a time, and the few that an expert sees of
+// replies generated side by side, whose time goes into reading the matrix.
 TokenSpeed calibrate_speed(const ModelConfig& config, const std::string& dtype, const std::string& device);
 
 }  // namespace winnow

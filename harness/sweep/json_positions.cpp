@@ -10,6 +10,8 @@
 namespace winnow {
 namespace {
 
+constexpr std::string_view kCommentEnds("\n\r\0", 3);  // as the parser has it
+
 // Walks a text that is known to be valid, so it looks for structure only.
 class Scanner {
  public:
@@ -39,7 +41,7 @@ class Scanner {
       if (std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) {
         ++at_;
       } else if (text_.substr(at_, 2) == "//") {
-        at_ = std::min(text_.find('\n', at_), text_.size());
+        at_ = std::min(text_.find_first_of(kCommentEnds, at_), text_.size() - 1) + 1;
       } else if (text_.substr(at_, 2) == "/*") {
         at_ = std::min(text_.find("*/", at_ + 2), text_.size() - 2) + 2;
       } else {

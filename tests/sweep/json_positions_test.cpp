@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "harness/core/json.h"
+
 namespace winnow {
 namespace {
 
@@ -22,6 +24,14 @@ TEST(JsonPositions, PassesOverCommentsAndStringsThatLookLikeStructure) {
   const JsonPositions positions("// {\"no\": 1}\n{ /* \"a\": [ */ \"q\\\"]}\": \"//,{\", // end\n\"z\":-1.5e3/**/}");
   EXPECT_EQ(at(positions.of_value("q\"]}")), "2:25");
   EXPECT_EQ(at(positions.of_value("z")), "3:5");
+}
+
+TEST(JsonPositions, CommentsEndWhereTheParserEndsThem) {
+  const std::string text("{ // one\r\"a\": 1, // two\0\"b\": 2} // three", 40);
+  EXPECT_EQ(Json::parse(text, nullptr, true, /*ignore_comments=*/true).size(), 2u);
+  const JsonPositions positions(text);
+  EXPECT_EQ(at(positions.of_key("a")), "1:10");
+  EXPECT_EQ(at(positions.of_key("b")), "1:25");
 }
 
 TEST(JsonPositions, CountsColumnsInCodePoints) {

@@ -28,6 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 constexpr auto kBusyTimeout = 60s;
+constexpr int kLongestValue = 1 << 28;  // bytes of a text or blob
 
 fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
 
@@ -42,6 +43,7 @@ int pragma_value(SQLite::Database& database, const char* pragma) { return databa
 void set_up_connection(SQLite::Database& database) {
   database.exec("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON");
   sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_limit(database.getHandle(), SQLITE_LIMIT_LENGTH, kLongestValue);
 }
 
 void refuse_foreign(const fs::path& file, std::uint32_t application_id, std::uint32_t version, const SchemaHistory& history) {
@@ -138,6 +140,8 @@ void refuse_lacking_columns(SQLite::Database& database, const fs::path& file) {
 }
 
 void refuse_incomplete(SQLite::Database& database, const fs::path& file) {
+  if (const std::string encoding = database.execAndGet("PRAGMA encoding").getString(); encoding != "UTF-8")
+    throw input_error("{}: its texts are stored as {}, expected UTF-8 as every Winnow store has them; restore it from a copy", file.string(), encoding);
   for (const char* table : {"sweeps", "cells", "environment", "plans", "trials", "metrics", "examples", "prompts", "arguments", "answers"}) {
     SQLite::Statement find(database, "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?");
     find.bind(1, std::string(table));
@@ -302,6 +306,10 @@ void rethrow_store_error(const fs::path& file, const SQLite::Exception& error, s
     case SQLITE_NOTADB:
       throw input_error("{}: the store is damaged ({}); restore it from a copy, or save what can be read with `sqlite3 FILE .recover`", file.string(),
                         one_line(error.what(), 300));
+    case SQLITE_NOMEM:  // of a damaged row as well, whose length is a lie
+    case SQLITE_TOOBIG:
+      throw input_error("{}: the store has a value that is too large for the memory ({}): `sqlite3 FILE 'PRAGMA integrity_check'` tells whether it is damaged",
+                        file.string(), one_line(error.what(), 300));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       throw input_error("{}: another process has kept the store locked for {} seconds; try again when it has ended", file.string(), kBusyTimeout.count());

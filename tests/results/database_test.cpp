@@ -3,6 +3,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -125,6 +126,27 @@ TEST_F(DatabaseTest, OtherFilesAreRefused) {
   fs::remove(file_);
   execute("CREATE TABLE recipes(name)");
   expect_refused(HasSubstr("not a Winnow store (application id 0x0, expected 0x574e4e57)"));
+}
+
+// Read as UTF-8, such texts would be read from memory that SQLite has freed.
+TEST_F(DatabaseTest, TextsInAnotherEncodingAreRefused) {
+  make_store();
+  std::string schema = fmt::format("PRAGMA encoding = 'UTF-16le'; PRAGMA application_id = {}; PRAGMA user_version = {};", kApplicationId, kSchemaVersion);
+  {
+    SQLite::Database store(file_.string());
+    SQLite::Statement made(store, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid");
+    while (made.executeStep()) schema += made.getColumn(0).getString() + ";";
+  }
+  fs::remove(file_);
+  execute(schema);
+  expect_refused(HasSubstr("its texts are stored as UTF-16le, expected UTF-8"));
+}
+
+TEST_F(DatabaseTest, ValuesTooLargeForTheMemoryEndInOneSentence) {
+  for (const int code : {SQLITE_NOMEM, SQLITE_TOOBIG}) {
+    EXPECT_ERROR_THAT(rethrow_store_error(file_, SQLite::Exception("as SQLite says", code), nullptr), kInput,
+                      AllOf(StartsWith(file_.string()), HasSubstr("too large for the memory (as SQLite says)")));
+  }
 }
 
 TEST_F(DatabaseTest, FoldersAndFifosAreRefused) {

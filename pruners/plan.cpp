@@ -10,6 +10,7 @@ class RecordedPlan : public Pruner {
   explicit RecordedPlan(const Params& params) : file_(params.get<std::string>("file")), plan_(read_plan(file_)) {}
 
   Target target() const override { return plan_.mask_bits.empty() && plan_.weights.empty() ? Target::kExperts : Target::kWeights; }
+  bool is_of_the_checkpoint() const override { return true; }
   void check(const ModelConfig& config) const override { check_plan(plan_, config); }
 
   PrunePlan plan(const PruneInputs& inputs) const override {

@@ -36,9 +36,7 @@ std::vector<std::string> chosen_tasks(const TrialShelf& shelf, const std::vector
       if (std::ranges::find(tasks, label) == tasks.end()) tasks.push_back(label);
     }
     if (is_known) continue;
-    const std::string near = nearest_name(name, shelf.tasks());
-    throw usage_error("no trial is of a task '{}'{}; there are: {}", name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                      fmt::join(shelf.tasks(), ", "));
+    throw usage_error("no trial is of a task '{}'{}; there are: {}", name, did_you_mean(name, shelf.tasks()), fmt::join(shelf.tasks(), ", "));
   }
   return tasks;
 }
@@ -99,9 +97,8 @@ class Comparer {
   void refuse_unknown_metric() const {
     if (!request_.metric || !report_.scores.empty() || known_metrics_.empty()) return;
     const std::string asked = request_.metric->name + (request_.metric->filter.empty() ? "" : "," + request_.metric->filter);
-    const std::string near = nearest_name(asked, std::vector<std::string>(known_metrics_.begin(), known_metrics_.end()));
-    throw usage_error("no task has the metric '{}'{}; there are: {}", asked, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                      fmt::join(known_metrics_, ", "));
+    throw usage_error("no task has the metric '{}'{}; there are: {}", asked,
+                      did_you_mean(asked, std::vector<std::string>(known_metrics_.begin(), known_metrics_.end())), fmt::join(known_metrics_, ", "));
   }
 
   // Numbers without answers.

@@ -57,9 +57,7 @@ ItemName resolved(std::span<Store> stores, const ItemName& item) {
   if (std::ranges::find(leaves, item.leaf) != leaves.end()) {
     throw usage_error("no good trial{} answered {} document {}", of.empty() ? "" : fmt::format(" of {}", fmt::join(of, ", ")), item.leaf, item.doc_id);
   }
-  const std::string near = nearest_name(item.leaf, leaves);
-  throw usage_error("no answers are of a task '{}'{}; there are: {}", item.leaf, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                    fmt::join(leaves, ", "));
+  throw usage_error("no answers are of a task '{}'{}; there are: {}", item.leaf, did_you_mean(item.leaf, leaves), fmt::join(leaves, ", "));
 }
 
 // The one leaf that a trial's answers are of; empty where they are of several.

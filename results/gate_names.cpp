@@ -19,10 +19,8 @@ void add_name(std::vector<std::string>& names, const std::string& name) {
 
 [[noreturn]] void refuse_name(const GateRule& rule, const std::string& kind, const std::string& name, const std::vector<std::string>& known) {
   constexpr std::size_t kShown = 40;
-  const std::string near = nearest_name(name, known);
-  throw input_error("rule \"{}\": there is no {} '{}' in the stores{}; there are: {}{}", rule.text, kind, name,
-                    near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(std::span(known).first(std::min(known.size(), kShown)), ", "),
-                    known.size() > kShown ? ", …" : "");
+  throw input_error("rule \"{}\": there is no {} '{}' in the stores{}; there are: {}{}", rule.text, kind, name, did_you_mean(name, known),
+                    fmt::join(std::span(known).first(std::min(known.size(), kShown)), ", "), known.size() > kShown ? ", …" : "");
 }
 
 bool is_unpruned(const Json& steps) { return steps.is_array() && steps.empty(); }

@@ -54,9 +54,7 @@ Meant meaning_of(const std::set<ModelVariant>& known, const std::string& name) {
   if (!of_model.empty()) return {Meaning::kModel, of_model};
   if (!exact.empty()) return {Meaning::kBoth, exact};
   const std::vector<std::string> names = names_of(known);
-  const std::string near = nearest_name(name, names);
-  throw usage_error("no variant or model is named '{}'{}; there are: {}", name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                    fmt::join(names, ", "));
+  throw usage_error("no variant or model is named '{}'{}; there are: {}", name, did_you_mean(name, names), fmt::join(names, ", "));
 }
 
 }  // namespace

@@ -11,9 +11,7 @@ namespace {
 
 void check_name(std::string_view dataset, std::string_view word, const std::string& given, const std::vector<std::string>& known) {
   if (std::find(known.begin(), known.end(), given) != known.end()) return;
-  const std::string near = nearest_name(given, known);
-  throw input_error("data set {}: there is no {} '{}'{}; it has: {}", dataset, word, shown(given),
-                    near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", "));
+  throw input_error("data set {}: there is no {} '{}'{}; it has: {}", dataset, word, shown(given), did_you_mean(given, known), fmt::join(known, ", "));
 }
 
 }  // namespace

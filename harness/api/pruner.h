@@ -43,6 +43,8 @@ class Pruner {
   // What it decides about; expert steps come before weight steps in a variant.
   enum class Target { kExperts, kWeights };
   virtual Target target() const { return Target::kExperts; }
+  // Whether it decides about the checkpoint as it is stored, so that no step may stand before it.
+  virtual bool is_of_the_checkpoint() const { return false; }
   // Whether it needs calibration tokens.
   virtual bool calibrates() const { return false; }
 

@@ -43,9 +43,7 @@ std::set<Observed> what_to_observe(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const auto position = observable().find(name);
     if (position == observable().end()) {
-      const std::string near = nearest_name(name, known);
-      throw usage_error("--observe: there is no '{}'{}; there are: {}", name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                        fmt::join(known, ", "));
+      throw usage_error("--observe: there is no '{}'{}; there are: {}", name, did_you_mean(name, known), fmt::join(known, ", "));
     }
     what.insert(position->second);
   }

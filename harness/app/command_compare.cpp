@@ -11,6 +11,8 @@
 namespace winnow {
 namespace {
 
+const std::vector<std::string> kComparisonFormats = {"text", "md", "csv", "json"};
+
 struct CompareOptions {
   std::vector<std::string> names;  // stores, then the two sides
   ComparisonRequest request;
@@ -35,7 +37,7 @@ int compare(const CompareOptions& options) {
   }
   std::vector<Store> stores;
   for (std::size_t i = 0; i + 2 < options.names.size(); ++i) stores.push_back(Store::open_read_only(options.names[i]));
-  const std::string format = report_format(options.format, options.out);
+  const std::string format = report_format(options.format, options.out, kComparisonFormats);
   const std::string text = text_of(compare_stores(stores, request), format, options.subjects ? SubjectDetail::kShown : SubjectDetail::kHidden);
   if (!options.out.empty())
     write_file(options.out, text);
@@ -70,8 +72,8 @@ void add_compare_command(CLI::App& program, Invocation& invocation) {
       ->check(CLI::Range(100, 1000000))
       ->capture_default_str();
   command->add_option("--seed", options->request.settings.seed, "of the bootstrap")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--format", options->format, "text, md, csv or json; default: text on a terminal, else md")
-      ->check(CLI::IsMember({"text", "md", "csv", "json"}));
+  command->add_option("--format", options->format, "text, md, csv or json; default: what FILE ends in, text on a terminal, else md")
+      ->check(CLI::IsMember(kComparisonFormats));
   command->add_option("--out", options->out, "file to write, whole or not at all; default: standard output")->type_name("FILE");
   command->callback([options, &invocation] { invocation.action = [options] { return compare(*options); }; });
 }

@@ -59,9 +59,8 @@ std::vector<ManifestEntry> chosen(const std::vector<ManifestEntry>& all, const s
   for (const std::string& name : names) {
     const auto found = std::find(known.begin(), known.end(), name);
     if (found == known.end()) {
-      const std::string near = nearest_name(name, known);
-      throw usage_error("no data set '{}' can be fetched{}; there are: {} (demo sets come with the program)", name,
-                        near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", "));
+      throw usage_error("no data set '{}' can be fetched{}; there are: {} (demo sets come with the program)", name, did_you_mean(name, known),
+                        fmt::join(known, ", "));
     }
     const ManifestEntry& entry = all[static_cast<std::size_t>(found - known.begin())];
     if (std::none_of(entries.begin(), entries.end(), [&](const ManifestEntry& other) { return other.dataset == name; })) entries.push_back(entry);

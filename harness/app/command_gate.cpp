@@ -54,7 +54,7 @@ void tell(const GateReport& report, const GateOptions& options) {
   if (options.format == "json")
     write_output(gate_json(report));
   else
-    write_text(for_eyes(summary, report_format(options.format, "")));
+    write_text(for_eyes(summary, report_format(options.format)));
   if (!options.github) return;
   write_output(gate_annotations(report));
   append_step_summary(summary);

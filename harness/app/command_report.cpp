@@ -13,6 +13,8 @@
 namespace winnow {
 namespace {
 
+const std::vector<std::string> kReportFormats = {"text", "md", "csv", "json", "svg", "lm-eval"};
+
 struct ReportOptions {
   std::vector<std::string> stores;
   std::string format, out, task;
@@ -22,11 +24,11 @@ std::string report_text(std::vector<Store>& stores, const std::string& format, c
   const Leaderboard board = board_of(stores);
   if (format == "svg") return report_svg(board, task);
   if (format == "csv" || format == "json") return format == "csv" ? report_csv(board) : report_json(board);
-  return for_eyes(report_markdown(board, format == "text" ? Wording::kShort : Wording::kFull), format);
+  return report_for_eyes(board, format);
 }
 
 int report(const ReportOptions& options) {
-  const std::string format = report_format(options.format, options.out);
+  const std::string format = report_format(options.format, options.out, kReportFormats);
   std::vector<Store> stores;
   for (const std::string& file : options.stores) stores.push_back(Store::open_read_only(file));
   if (format == "lm-eval") {
@@ -53,14 +55,14 @@ void add_report_command(CLI::App& program, Invocation& invocation) {
   CLI::App* command =
       program.add_subcommand("report",
                              "Makes the leaderboard of one or more stores.\n\nExamples:\n"
-                             "  winnow report one.sqlite two.sqlite --format csv --out table.csv\n  winnow report sweep.sqlite --format lm-eval --out results\n"
-                             "  winnow report sweep.sqlite --format svg --task gsm8k --out gsm8k.svg\n");
+                             "  winnow report one.sqlite two.sqlite --out table.csv\n  winnow report sweep.sqlite --format lm-eval --out results\n"
+                             "  winnow report sweep.sqlite --task gsm8k --out gsm8k.svg\n");
   command->add_option("STORE", options->stores, "SQLite files of results; for a cell in several, the later one counts")->required();
   command
       ->add_option("--format", options->format,
                    "text, md, csv, json, svg: a picture of one task's score against stored size, or lm-eval: that harness's result and sample files; "
-                   "default: text on a terminal, else md")
-      ->check(CLI::IsMember({"text", "md", "csv", "json", "svg", "lm-eval"}));
+                   "default: what FILE ends in, text on a terminal, else md")
+      ->check(CLI::IsMember(kReportFormats));
   command->add_option("--task", options->task, "label of the task that the picture shows; default: the first")->type_name("TASK");
   command->add_option("--out", options->out, "file to write, whole or not at all; default: standard output; with lm-eval a folder")->type_name("FILE|DIR");
   command->callback([options, &invocation] { invocation.action = [options] { return report(*options); }; });

@@ -113,8 +113,7 @@ int print_slurm(const RunOptions& options, const Sweep& sweep, const std::filesy
 std::string leaderboard_of(Store& store, const std::vector<Cell>& cells) {
   std::set<std::string> keys;
   for (const Cell& cell : cells) keys.insert(cell.key);
-  const std::string format = report_format("", "");
-  return for_eyes(report_markdown(board_of({&store, 1}, keys), format == "text" ? Wording::kShort : Wording::kFull), format);
+  return report_for_eyes(board_of({&store, 1}, keys), report_format(""));
 }
 
 void tell_outcome(const SweepOutcome& outcome, std::size_t cells) {

@@ -1,8 +1,4 @@
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <CLI/App.hpp>
-#include <cstdlib>
 #include <memory>
 
 #include "harness/app/commands.h"

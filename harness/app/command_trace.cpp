@@ -7,6 +7,7 @@
 #include "harness/core/error.h"
 #include "harness/model/checkpoint.h"
 #include "harness/model/dtype.h"
+#include "harness/model/safetensors.h"
 #include "harness/pruning/apply.h"
 #include "harness/pruning/plan_files.h"
 
@@ -31,7 +32,7 @@ int trace(const TraceOptions& options) {
                                  {.dtype = scalar_type(options.dtype), .device = open_device(options.device), .kept_experts = {}});
   const std::map<std::string, at::Tensor> tensors = trace_model(model, prompts, options.generate);
   checkpoint->check_unchanged();
-  write_trace(options.out, tensors, {{"format", "pt"}, {"model", checkpoint->header_sha256()}, {"dtype", options.dtype}});
+  write_tensors(options.out, tensors, {{"format", "pt"}, {"model", checkpoint->header_sha256()}, {"dtype", options.dtype}});
   return kExitOk;
 }
 

@@ -209,7 +209,7 @@ void check_steps(const std::vector<StepSpec>& steps, const ModelConfig& config, 
     if (i == 0) pruner->check(config);  // later steps meet a smaller model, known only once the first has planned
     if (pruner->calibrates() && !has_calibration) throw input_error("{}: it needs calibration tokens; give the variant a \"calibration\"", steps[i].pruner);
     const bool is_weight_step = pruner->target() == Pruner::Target::kWeights;
-    if (i > 0 && steps[i].settings.contains("file"))
+    if (i > 0 && pruner->is_of_the_checkpoint())
       throw input_error("variant: step {} ({}) carries out a plan of the whole model, but the steps before it leave another; put it first", i, steps[i].pruner);
     if (weights_changed)
       throw input_error("variant: step {} ({}) stands after a weight step; put expert steps first and one weight step last", i, steps[i].pruner);

@@ -7,10 +7,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
 
 #include "harness/core/error.h"
 #include "harness/core/terminal.h"
+#include "results/report.h"
 #include "results/terminal_text.h"
 
 namespace winnow {
@@ -56,13 +58,21 @@ std::size_t output_columns() {
   return 80;
 }
 
-std::string report_format(const std::string& asked, const std::string& out) {
+std::string report_format(const std::string& asked, const std::string& out, std::span<const std::string> known) {
   if (!asked.empty()) return asked;
-  return out.empty() && ::isatty(STDOUT_FILENO) != 0 ? "text" : "md";
+  if (out.empty()) return ::isatty(STDOUT_FILENO) != 0 ? "text" : "md";
+  const std::string extension = std::filesystem::path(out).extension();
+  if (extension == ".txt") return "text";
+  const auto named = std::ranges::find_if(known, [&](const std::string& format) { return "." + format == extension; });
+  return named == known.end() ? "md" : *named;
 }
 
 std::string for_eyes(std::string_view markdown, const std::string& format) {
   return format == "text" ? terminal_text(markdown, output_columns()) : std::string(markdown);
+}
+
+std::string report_for_eyes(const Leaderboard& board, const std::string& format) {
+  return for_eyes(report_markdown(board, format == "text" ? Wording::kShort : Wording::kFull), format);
 }
 
 void say(std::string_view line) { write_all(STDERR_FILENO, shown(line) + "\n"); }

@@ -25,7 +25,7 @@ namespace {
 
 constexpr const char* kPurpose =
     "Winnow prunes Mixture-of-Experts language models and measures what that does.\n"
-    "\nExamples:\n  winnow run sweep.json\n  winnow report sweep.sqlite --format csv --out table.csv\n";
+    "\nExamples:\n  winnow run sweep.json\n  winnow report sweep.sqlite --out table.csv\n";
 
 constexpr std::size_t kMaxSentence = 4000;
 constexpr std::string_view kWorkerVerb = "worker";  // for the program itself
@@ -65,9 +65,7 @@ void refuse_unknown_verb(const CLI::App& program, int argc, char** argv) {
   for (const std::string& verb : verbs) {
     if (verb == argv[1]) return;
   }
-  const std::string near = nearest_name(argv[1], verbs);
-  throw usage_error("there is no command '{}'{}; there are: {}", argv[1], near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                    fmt::join(verbs, ", "));
+  throw usage_error("there is no command '{}'{}; there are: {}", argv[1], did_you_mean(argv[1], verbs), fmt::join(verbs, ", "));
 }
 
 // " (did you mean '--data'?)" for an option that the verb does not have.
@@ -77,8 +75,8 @@ std::string near_option(CLI::App& verb, const std::vector<std::string>& unexpect
   for (const CLI::Option* option : verb.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
-  const std::string asked = unexpected.front(), near = nearest_name(asked.substr(0, asked.find('=')), names);
-  return near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near);
+  const std::string& asked = unexpected.front();
+  return did_you_mean(asked.substr(0, asked.find('=')), names);
 }
 
 // CLI11 has exit codes of its own, from 100 on.

@@ -6,7 +6,6 @@
 
 #include "harness/core/error.h"
 #include "harness/engine/forward.h"
-#include "harness/model/safetensors.h"
 
 namespace winnow {
 namespace {
@@ -95,14 +94,6 @@ std::map<std::string, at::Tensor> trace_model(const Model& model, const std::vec
     PromptTrace(model, fmt::format("prompt.{}.", index), tensors).run(prompts[index], tokens_to_generate);
   }
   return tensors;
-}
-
-void write_trace(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& tensors, const std::map<std::string, std::string>& metadata) {
-  std::vector<SafetensorsWriter::Entry> entries;
-  for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
-  SafetensorsWriter writer(path, std::move(entries), metadata);
-  for (const auto& [name, tensor] : tensors) writer.write(name, tensor);
-  writer.commit();
 }
 
 }  // namespace winnow

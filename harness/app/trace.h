@@ -23,6 +23,4 @@ std::vector<std::vector<std::int32_t>> parse_token_lists(const Json& json, const
 // A bf16 model also gives prompt.i.logits_bf16 BF16 [T, V] and router.l.experts_bf16.
 std::map<std::string, at::Tensor> trace_model(const Model& model, const std::vector<std::vector<std::int32_t>>& prompts, int tokens_to_generate);
 
-void write_trace(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& tensors, const std::map<std::string, std::string>& metadata);
-
 }  // namespace winnow

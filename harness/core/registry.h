@@ -47,9 +47,7 @@ class Registry {
     const auto position = entries_.find(name);
     if (position == entries_.end()) {
       const std::vector<std::string> known = names();
-      const std::string near = nearest_name(name, known);
-      throw input_error("there is no {} '{}'{}; there are: {}", Plugin::kKind, one_line(name, 60),
-                        near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(known, ", "));
+      throw input_error("there is no {} '{}'{}; there are: {}", Plugin::kKind, one_line(name, 60), did_you_mean(name, known), fmt::join(known, ", "));
     }
     return position->second.plugin;
   }

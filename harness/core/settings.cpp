@@ -98,9 +98,8 @@ Json checked(std::string_view owner, const Setting& setting, const Json& value) 
 void refuse_unknown(std::string_view owner, std::span<const Setting> known, const std::string& name) {
   std::vector<std::string> names;
   for (const Setting& setting : known) names.push_back(setting.name);
-  const std::string near = nearest_name(name, names);
-  throw input_error("{}: unknown setting '{}'{}; it knows: {}", owner, one_line(name, kShownWidth),
-                    near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+  throw input_error("{}: unknown setting '{}'{}; it knows: {}", owner, one_line(name, kShownWidth), did_you_mean(name, names),
+                    names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
 }
 
 // Edits that turn one word into the other; two neighbours changing places are one.
@@ -159,6 +158,11 @@ std::string nearest_name(std::string_view given, std::span<const std::string> kn
     }
   }
   return nearest;
+}
+
+std::string did_you_mean(std::string_view given, std::span<const std::string> known) {
+  const std::string near = nearest_name(given, known);
+  return near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near);
 }
 
 }  // namespace winnow

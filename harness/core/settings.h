@@ -52,5 +52,6 @@ class Params {
 
 // The known name nearest to a mistyped one by edit distance; empty where none is near.
 std::string nearest_name(std::string_view given, std::span<const std::string> known);
+std::string did_you_mean(std::string_view given, std::span<const std::string> known);  // " (did you mean 'ratio'?)", or nothing
 
 }  // namespace winnow

@@ -31,7 +31,7 @@ class Loader {
   }
 
   void load(const TensorSpec& spec) {
-    if (spec.expert >= 0 && (place_of(spec) < 0 || shares_storage(spec))) return;
+    if (spec.expert >= 0 && (place_of(spec) < 0 || shares_storage(model_.config, spec))) return;
     const at::Tensor stored = takes_device_path(options_.device) ? source_.read_near(spec, options_.device) : source_.read(spec);
     WINNOW_CHECK(stored.sizes() == at::IntArrayRef(spec.shape));
     place(spec, stored);
@@ -93,12 +93,6 @@ class Loader {
     config.experts = static_cast<std::int64_t>(kept.size());
   }
 
-  // Merged in place with another expert, whose weights it runs with.
-  bool shares_storage(const TensorSpec& spec) const {
-    const std::vector<int>& storage = model_.config.layers[spec.layer].expert_storage;
-    return !storage.empty() && storage[spec.expert] != spec.expert;
-  }
-
   // Index among the experts kept, or -1.
   std::ptrdiff_t place_of(const TensorSpec& spec) const {
     const std::vector<int>& kept = kept_[spec.layer];
@@ -130,12 +124,10 @@ class Loader {
     if (stack_layout_.first == spec.layer) return stack_layout_.second;
     const bool is_down = spec.role == Role::kExpertDown;
     StackLayout layout{.places = {}, .stored = 0, .width = spec.shape[is_down ? 1 : 0], .hidden = spec.shape[is_down ? 0 : 1]};
-    const std::vector<int>& storage = model_.config.layers[spec.layer].expert_storage;
-    for (std::size_t expert = 0; expert < kept_[spec.layer].size(); ++expert)
-      layout.places.push_back(storage.empty() || storage[expert] == static_cast<int>(expert) ? layout.stored++ : -1);
-    for (std::size_t expert = 0; expert < layout.places.size(); ++expert) {
-      if (layout.places[expert] < 0) layout.places[expert] = layout.places[storage[expert]];
-    }
+    const LayerConfig& config = model_.config.layers[spec.layer];
+    const int experts = static_cast<int>(kept_[spec.layer].size());
+    for (int expert = 0; expert < experts; ++expert) layout.places.push_back(config.stored_expert(expert) == expert ? layout.stored++ : -1);
+    for (int expert = 0; expert < experts; ++expert) layout.places[expert] = layout.places[config.stored_expert(expert)];
     stack_layout_ = {spec.layer, std::move(layout)};
     return stack_layout_.second;
   }

@@ -41,6 +41,8 @@ struct LayerConfig {
   bool shared_gate = false;              // its output times sigmoid(shared_gate · x)
   std::optional<double> skip_beta;       // set by a plan: later experts of a token are skipped below this ratio (Lu et al., 2402.14800 §3.3)
   std::vector<int> expert_storage = {};  // set by a plan: expert i runs with the weights of expert_storage[i]; empty: its own
+
+  int stored_expert(int expert) const { return expert_storage.empty() ? expert : expert_storage[expert]; }
 };
 
 struct ModelConfig {

@@ -6,6 +6,12 @@
 
 namespace winnow {
 
+int stored_expert(const ModelConfig& config, const TensorSpec& tensor) {
+  return tensor.expert < 0 ? -1 : config.layers[tensor.layer].stored_expert(tensor.expert);
+}
+
+bool shares_storage(const ModelConfig& config, const TensorSpec& tensor) { return stored_expert(config, tensor) != tensor.expert; }
+
 const Registered<Family>& family_of(const Json& config) {
   const Registry<Family>& families = Registry<Family>::instance();
   const std::optional<std::string> model_type = ConfigFields(config).find_string("model_type");

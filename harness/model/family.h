@@ -44,6 +44,10 @@ struct TensorSpec {
   std::vector<std::int64_t> shape;  // row-major
 };
 
+// The expert whose weights the tensor's expert runs with: itself, unless a merge in place gave it another's; -1 where it is no expert's.
+int stored_expert(const ModelConfig& config, const TensorSpec& tensor);
+bool shares_storage(const ModelConfig& config, const TensorSpec& tensor);  // that is another's
+
 // An architecture: reads its config.json strictly and names its tensors. One .cpp in model/families.
 class Family {
  public:

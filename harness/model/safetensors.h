@@ -85,4 +85,8 @@ class SafetensorsWriter {
   std::unique_ptr<State> state_;
 };
 
+// All of them, whole or not at all.
+void write_tensors(const std::filesystem::path& path, const std::map<std::string, at::Tensor>& tensors,
+                   const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
+
 }  // namespace winnow

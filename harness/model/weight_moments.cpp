@@ -13,12 +13,6 @@ namespace {
 constexpr std::int64_t kBlock = 1 << 15;           // numbers centred on one mean
 constexpr std::int64_t kElementsAtOnce = 1 << 22;  // widened to f32
 
-bool shares_storage(const ModelConfig& config, const TensorSpec& tensor) {
-  if (tensor.expert < 0) return false;
-  const std::vector<int>& storage = config.layers[tensor.layer].expert_storage;
-  return !storage.empty() && storage[tensor.expert] != tensor.expert;
-}
-
 // Blocks are joined in their order, so that the number of threads changes no digit.
 void add_values(const at::Tensor& values, RoleMoments& sum) {
   const float* from = values.const_data_ptr<float>();

@@ -175,14 +175,6 @@ class PrunedWeights : public WeightSource {
 
 }  // namespace
 
-int stored_expert(const ModelConfig& config, const TensorSpec& tensor) {
-  if (tensor.expert < 0) return -1;
-  const std::vector<int>& storage = config.layers[tensor.layer].expert_storage;
-  return storage.empty() ? tensor.expert : storage[tensor.expert];
-}
-
-bool shares_storage(const ModelConfig& config, const TensorSpec& tensor) { return stored_expert(config, tensor) != tensor.expert; }
-
 ModelConfig pruned_config(const PrunePlan& plan, const ModelConfig& config) {
   ModelConfig pruned = config;
   for (const LayerPlan& layer : plan.layers) {

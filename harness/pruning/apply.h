@@ -18,10 +18,6 @@ struct PrunedCheckpoint {
 };
 PrunedCheckpoint apply_plan(const PrunePlan& plan, const ModelConfig& config, const std::vector<TensorSpec>& tensors, WeightSource& source);
 
-// The expert whose weights the tensor's expert runs with: itself, unless a merge in place gave it another's; -1 where it is no expert's.
-int stored_expert(const ModelConfig& config, const TensorSpec& tensor);
-bool shares_storage(const ModelConfig& config, const TensorSpec& tensor);  // that is another's
-
 // Config of the model after the plan: expert counts, skip thresholds, shared storage of merged experts.
 ModelConfig pruned_config(const PrunePlan& plan, const ModelConfig& config);
 

@@ -18,14 +18,6 @@ constexpr std::string_view kMask = "mask/", kWeight = "weight/";
 
 std::filesystem::path tensor_file(std::filesystem::path path) { return path.replace_extension(".safetensors"); }
 
-void write_tensors(const std::filesystem::path& file, const std::map<std::string, at::Tensor>& tensors) {
-  std::vector<SafetensorsWriter::Entry> entries;
-  for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
-  SafetensorsWriter writer(file, entries);
-  for (const auto& [name, tensor] : tensors) writer.write(name, tensor);
-  writer.commit();
-}
-
 // A folder of its own among the temporary files; removed with what is in it.
 class PageFolder {
  public:

@@ -23,7 +23,7 @@ Error not_finite_output(int expert, int layer) {
 class LayerCollector {
  public:
   LayerCollector(LayerWalk& walk, const LayerConfig& config, const std::vector<TensorSpec>& tensors, const std::set<Observed>& what)
-      : walk_(walk), experts_(config.experts), storage_(config.expert_storage), what_(what), device_(walk.device()), is_deferred_(takes_device_path(device_)) {
+      : walk_(walk), experts_(config.experts), config_(config), what_(what), device_(walk.device()), is_deferred_(takes_device_path(device_)) {
     for (const TensorSpec& tensor : tensors) {
       if (tensor.layer == walk.layer()) names_[{tensor.role, tensor.expert}] = &tensor;
     }
@@ -125,7 +125,7 @@ class LayerCollector {
     const at::Tensor sequences = sequence_of_row_.index_select(0, call.rows);
     const at::Tensor input = gate.defined() ? call.input.to(at::kFloat) * gate : call.input;
     const at::Tensor activation = gate.defined() ? call.activation.to(at::kFloat) * gate : call.activation;
-    const int stored = storage_.empty() ? call.expert : storage_[call.expert];
+    const int stored = config_.stored_expert(call.expert);
     add_input(sums, Role::kExpertGate, stored, input, sequences);
     add_input(sums, Role::kExpertUp, stored, input, sequences);
     add_input(sums, Role::kExpertDown, stored, activation, sequences);
@@ -183,7 +183,7 @@ class LayerCollector {
 
   LayerWalk& walk_;
   std::int64_t experts_;
-  const std::vector<int>& storage_;  // whose weights each expert runs with; empty: its own
+  const LayerConfig& config_;
   const std::set<Observed>& what_;
   const at::Device device_;
   const bool is_deferred_;  // sums are looked at when the layer is done, so that the device is never waited for

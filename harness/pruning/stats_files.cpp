@@ -74,14 +74,10 @@ void write_stats(const std::filesystem::path& path, const CalibrationStats& stat
     add_inputs(prefix + "input.", of_layer.inputs, tensors);
     add_inputs(prefix + "gated_input.", of_layer.gated_inputs, tensors);
   }
-  std::vector<SafetensorsWriter::Entry> entries;
-  for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
   metadata["format"] = "pt";
   metadata["sequences"] = std::to_string(stats.sequences);
   metadata["layers"] = std::to_string(stats.layers.size());
-  SafetensorsWriter writer(path, entries, metadata);
-  for (const auto& [name, tensor] : tensors) writer.write(name, tensor);
-  writer.commit();
+  write_tensors(path, tensors, metadata);
 }
 
 CalibrationStats read_stats(const std::filesystem::path& path) {

@@ -71,10 +71,8 @@ Params CheckedJson::settings(const std::string& path, const Json& object, std::s
   for (const auto& [key, value] : object.items()) {
     if (std::find(beside.begin(), beside.end(), key) != beside.end()) continue;
     if (std::find(names.begin(), names.end(), key) == names.end()) {
-      const std::string near = nearest_name(key, names);
       throw fault(member_path(path, key), At::kKey,
-                  fmt::format("{} does not know '{}'{}; it knows: {}", owner, key, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                              fmt::join(names, ", ")));
+                  fmt::format("{} does not know '{}'{}; it knows: {}", owner, key, did_you_mean(key, names), fmt::join(names, ", ")));
     }
     locate(member_path(path, key), [&] { Params::check(owner, lenient, Json{{key, value}}); });
     mine[key] = value;

@@ -154,8 +154,7 @@ class Expansion {
         {"model", exclusion.model, met_.models}, {"variant", exclusion.variant, met_.variants}, {"task", exclusion.task, met_.tasks}};
     for (const auto& [kind, name, known] : asked) {
       if (known.contains(name) || name.find_first_of("*?[") != std::string::npos) continue;
-      const std::string near = nearest_name(name, std::vector<std::string>(known.begin(), known.end()));
-      return fmt::format(": no {} is named '{}'{}", kind, name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near));
+      return fmt::format(": no {} is named '{}'{}", kind, name, did_you_mean(name, std::vector<std::string>(known.begin(), known.end())));
     }
     return "";
   }

@@ -103,10 +103,8 @@ Exclusion Grid::read_exclusion(const std::string& place, const Json& item) const
     } else if (std::find(known.begin(), known.end(), key) != known.end()) {
       exclusion.values[key] = value;
     } else {
-      const std::string near = nearest_name(key, known);
       throw file_.fault(member_path(place, key), CheckedJson::At::kKey,
-                        fmt::format("an exclusion does not know '{}'{}; it knows: {}", key, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                                    fmt::join(known, ", ")));
+                        fmt::format("an exclusion does not know '{}'{}; it knows: {}", key, did_you_mean(key, known), fmt::join(known, ", ")));
     }
   }
   return exclusion;

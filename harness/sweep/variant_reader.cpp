@@ -33,9 +33,7 @@ std::string plug_in_name(const CheckedJson& file, const std::string& path, const
   if (key == "task" && Registry<Dataset>::instance().contains(name))
     throw fault(key_path, fmt::format("'{0}' is a data set; a task asks questions of it, such as {{\"task\": \"…\", \"dataset\": \"{0}\"}}; tasks are: {1}",
                                       name, fmt::join(known, ", ")));
-  const std::string near = nearest_name(name, known);
-  throw fault(key_path, fmt::format("there is no {} '{}'{}; there are: {}", key, name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                                    fmt::join(known, ", ")));
+  throw fault(key_path, fmt::format("there is no {} '{}'{}; there are: {}", key, name, did_you_mean(name, known), fmt::join(known, ", ")));
 }
 
 std::vector<VariantSpec> VariantReader::read(const std::string& path, const Json& item) const {

@@ -30,9 +30,7 @@ LinearKey input_of(const TensorSpec& tensor) {
 
 class HessianCollector {
  public:
-  // `storage`: whose weights each expert runs with; empty: its own.
-  HessianCollector(LayerWalk& walk, const std::vector<int>& storage, std::map<LinearKey, Hessian>& hessians)
-      : walk_(walk), storage_(storage), hessians_(hessians) {}
+  HessianCollector(LayerWalk& walk, const LayerConfig& config, std::map<LinearKey, Hessian>& hessians) : walk_(walk), config_(config), hessians_(hessians) {}
 
   void run() {
     walk_.run([this](std::size_t batch) {
@@ -40,7 +38,7 @@ class HessianCollector {
       return Observer{.expert =
                           [this](const ExpertCall& call) {
                             const at::Tensor sequences = sequence_of_row_.index_select(0, call.rows.cpu());
-                            const int stored = storage_.empty() ? call.expert : storage_[call.expert];
+                            const int stored = config_.stored_expert(call.expert);
                             add({Role::kExpertGate, stored}, call.input, sequences);
                             add({Role::kExpertDown, stored}, call.activation, sequences);
                           },
@@ -61,7 +59,7 @@ class HessianCollector {
   }
 
   LayerWalk& walk_;
-  const std::vector<int>& storage_;
+  const LayerConfig& config_;
   std::map<LinearKey, Hessian>& hessians_;
   at::Tensor sequence_of_row_;
 };
@@ -134,7 +132,7 @@ void mask_by_sparsegpt(const PruneInputs& inputs, LayerWalk& walk, const Amount&
       if (bytes > kHessianBytes && !hessians.empty()) break;
       hessians[key].sum = at::zeros({columns, columns}, at::TensorOptions(walk.device()).dtype(at::kDouble));
     }
-    HessianCollector(walk, inputs.config.layers[walk.layer()].expert_storage, hessians).run();
+    HessianCollector(walk, inputs.config.layers[walk.layer()], hessians).run();
     for (; next < end; ++next) {
       const TensorSpec& tensor = *linears[next];
       const Hessian& hessian = hessians.at(input_of(tensor));

@@ -18,9 +18,7 @@ void check_asked(const std::vector<std::string>& known, const std::vector<std::s
   for (const SubjectGroup& group : mmlu_groups()) names.push_back(group.name);
   for (const std::string& name : asked) {
     if (contains(names, name)) continue;
-    const std::string near = nearest_name(name, names);
-    throw input_error("\"subjects\": there is no subject or group '{}'{}; there are: {}", name, near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                      fmt::join(names, ", "));
+    throw input_error("\"subjects\": there is no subject or group '{}'{}; there are: {}", name, did_you_mean(name, names), fmt::join(names, ", "));
   }
 }
 

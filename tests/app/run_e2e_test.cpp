@@ -104,12 +104,14 @@ TEST(Report, WritesEveryFormat) {
   const SampleSweep sweep(R"([{"task": "gsm8k", "shots": 0, "limit": 2, "max_new_tokens": 4}])");
   ASSERT_EQ(sweep.run().exit_code, 0);
   const std::string store = sweep.store().string();
-  const std::string file = (sweep.folder() / "table").string();
   for (const char* format : {"md", "csv", "json"}) {
     const ProgramResult shown = test::run_winnow({"report", store, "--format", format});
     EXPECT_EQ(shown.exit_code, 0) << shown.errors;
-    EXPECT_EQ(test::run_winnow({"report", store, "--format", format, "--out", file}).exit_code, 0);
+    const std::string file = (sweep.folder() / "table.").string() + format;
+    EXPECT_EQ(test::run_winnow({"report", store, "--out", file}).exit_code, 0);
     EXPECT_EQ(test::read_text(file), shown.output);
+    EXPECT_EQ(test::run_winnow({"report", store, "--format", format, "--out", store + ".other"}).exit_code, 0);
+    EXPECT_EQ(test::read_text(store + ".other"), shown.output);
   }
   EXPECT_EQ(test::run_winnow({"report", store, "--format", "lm-eval"}).exit_code, 2);
   const std::filesystem::path folder = sweep.folder() / "lm-eval";

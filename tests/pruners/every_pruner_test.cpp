@@ -2,6 +2,7 @@
 #include <set>
 
 #include "tests/pruners/golden.h"
+#include "tests/pruners/small_mixtral.h"
 
 namespace winnow {
 namespace {
@@ -183,11 +184,7 @@ class CountingWeights : public WeightSource {
 };
 
 TEST(StunOnManyExperts, ReadsOnlyExpertsOfLargeClustersAndEachOnce) {
-  ModelConfig config{.family = "mixtral", .model_type = "mixtral", .hidden = 64, .vocabulary = 64, .max_positions = 128};
-  config.attention = {.heads = 4, .kv_heads = 2, .head_dim = 16};
-  config.router.experts_per_token = 2;
-  config.dtype = "bf16";
-  config.layers.assign(35, {.mlp = LayerConfig::Mlp::kMoe, .experts = 128, .expert_width = 32});
+  const ModelConfig config = test::small_mixtral(35, 128, 64, 32, "bf16");
   const std::vector<TensorSpec> tensors = Registry<Family>::instance().make("mixtral")->tensors(config);
   CountingWeights weights(config);
   PruneInputs inputs{.config = config, .tensors = tensors, .weights = weights};

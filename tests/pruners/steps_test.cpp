@@ -5,6 +5,7 @@
 #include "harness/pruning/export.h"
 #include "harness/sweep/memory.h"
 #include "tests/pruners/golden.h"
+#include "tests/pruners/small_mixtral.h"
 
 namespace winnow {
 namespace {
@@ -79,11 +80,7 @@ TEST(TotalSparsity, CountsExpertsMergedInPlaceAsGone) {
 }
 
 TEST(TotalSparsity, MayBeExactlyWhatTheExpertStepRemoves) {
-  ModelConfig config{.family = "mixtral", .model_type = "mixtral", .hidden = 64, .vocabulary = 64, .max_positions = 128};
-  config.attention = {.heads = 4, .kv_heads = 2, .head_dim = 16};
-  config.router.experts_per_token = 2;
-  config.dtype = "f32";
-  config.layers.assign(1, {.mlp = LayerConfig::Mlp::kMoe, .experts = 10, .expert_width = 32});
+  const ModelConfig config = test::small_mixtral(1, 10, 64, 32, "f32");
   const std::vector<TensorSpec> tensors = Registry<Family>::instance().make("mixtral")->tensors(config);
   const std::unique_ptr<WeightSource> weights = random_weights(config, 7);
   PlanRequest request{.config = config, .tensors = tensors, .weights = *weights};
@@ -140,11 +137,7 @@ TEST(WeightStep, TakesTheMemoryOfALayerAndNotOfTheModel) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "a sanitizer keeps what was freed";
 #endif
-  ModelConfig config{.family = "mixtral", .model_type = "mixtral", .hidden = 128, .vocabulary = 64, .max_positions = 128};
-  config.attention = {.heads = 4, .kv_heads = 2, .head_dim = 32};
-  config.router.experts_per_token = 2;
-  config.dtype = "f32";
-  config.layers.assign(16, {.mlp = LayerConfig::Mlp::kMoe, .experts = 8, .expert_width = 768});
+  const ModelConfig config = test::small_mixtral(16, 8, 128, 768, "f32");
   const std::vector<TensorSpec> tensors = Registry<Family>::instance().make("mixtral")->tensors(config);
   const std::unique_ptr<WeightSource> weights = random_weights(config, 7);
   const CalibrationTokens tokens{.sequences = {{1, 2, 3, 4, 5, 6, 7, 8}}};

@@ -35,6 +35,7 @@ struct Bench : test::SweepBench<> {
     setup.grace_seconds = 0.05;
     setup.order = [this](const Assignment& assignment) {
       assignments.push_back(assignment);
+      ended_before.push_back(ends.size());
       return fmt::format("{} {}\n", assignment.cells.size(), assignments.size());
     };
     controls.on_cell_end = [this](const Cell& cell, const TrialEnd& end) { ends.emplace_back(cell.variant + " " + cell.task_label, end); };
@@ -44,6 +45,7 @@ struct Bench : test::SweepBench<> {
   std::vector<Cell> cells;
   WorkersSetup setup;
   std::vector<Assignment> assignments;
+  std::vector<std::size_t> ended_before;  // cells, by assignment
   std::vector<std::pair<std::string, TrialEnd>> ends;
 };
 
@@ -61,25 +63,15 @@ TEST(RunWorkers, GivesEveryVariantAProcess) {
 TEST(RunWorkers, AVariantWithUntilWaitsForTheUnprunedModel) {
   Bench bench("sleep 0.2; run_all", R"([{"task": "letters", "limit": 20, "until": {"difference": 0.1}}])");
   bench.setup.seats = {{}, {}};
-  std::vector<std::size_t> ended_before;
-  bench.setup.order = [&, order = bench.setup.order](const Assignment& assignment) {
-    ended_before.push_back(bench.ends.size());
-    return order(assignment);
-  };
   EXPECT_EQ(bench.run().ran, 2u);
-  EXPECT_THAT(ended_before, ElementsAre(0u, 1u));
+  EXPECT_THAT(bench.ended_before, ElementsAre(0u, 1u));
 }
 
 TEST(RunWorkers, AVariantWithUntilWaitsForTheSecondTryOfTheUnprunedModelToo) {
   Bench bench("[ $attempt = 1 ] && { begin 0; kill -KILL $$; }; sleep 0.2; run_all", R"([{"task": "letters", "limit": 20, "until": {"difference": 0.1}}])");
   bench.setup.seats = {{}, {}};
-  std::vector<std::size_t> ended_before;
-  bench.setup.order = [&, order = bench.setup.order](const Assignment& assignment) {
-    ended_before.push_back(bench.ends.size());
-    return order(assignment);
-  };
   EXPECT_EQ(bench.run().ran, 2u);
-  EXPECT_THAT(ended_before, ElementsAre(0u, 1u, 2u));
+  EXPECT_THAT(bench.ended_before, ElementsAre(0u, 1u, 2u));
 }
 
 TEST(RunWorkers, AVariantWithUntilIsLeftWithTheUnprunedModelThatAnotherProcessRuns) {

@@ -30,7 +30,7 @@ class DemoMmlu : public Dataset {
 const Registration<Dataset> kRegistration{
     {.name = "demo_mmlu",
      .version = 1,
-     .summary = "embedded four-choice questions in 9 subjects, in MMLU's format (test 1,260, val 270, dev 45, auxiliary_train 30,600)",
+     .summary = "embedded four-choice questions in 9 subjects, in MMLU's format (test 1,260, val 270, dev 45, auxiliary_train 68,600)",
      .settings = {},
      .make = [](const Params&) -> std::unique_ptr<Dataset> { return std::make_unique<DemoMmlu>(); }}};
 

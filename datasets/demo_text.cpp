@@ -29,7 +29,7 @@ class DemoText : public Dataset {
 const Registration<Dataset> kRegistration{
     {.name = "demo_text",
      .version = 1,
-     .summary = "embedded prose about a closed world (train 20,000 documents, validation and test 600; calibration, worked_answers)",
+     .summary = "embedded prose about a closed world (train 28,000 documents, validation and test 600; calibration, worked_answers)",
      .settings = {},
      .make = [](const Params&) -> std::unique_ptr<Dataset> { return std::make_unique<DemoText>(); }}};
 

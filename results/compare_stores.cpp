@@ -7,6 +7,7 @@
 #include "harness/core/proportions.h"
 #include "harness/core/settings.h"
 #include "results/cost_comparison.h"
+#include "results/leaderboard.h"
 #include "results/stored_values.h"
 
 namespace winnow {
@@ -163,6 +164,7 @@ class Comparer {
       report_.notes.push_back(what + ": no example in common");
       return;
     }
+    note_engines(score, before.front()->trial, after.front()->trial);
     note_settings(score, before.front()->trial, after.front()->trial);
     add_noise_floor(score, metric, grade, before, after);
     report_.scores.push_back(std::move(score));
@@ -174,6 +176,13 @@ class Comparer {
     if (kept_.size() > 16) kept_.erase(kept_.begin());
     kept_.push_back(outcomes);
     return outcomes;
+  }
+
+  static void note_engines(ScoreComparison& score, const Trial& first, const Trial& second) {
+    for (const auto& [label, trial] : {std::pair{&score.first_label, &first}, std::pair{&score.second_label, &second}}) {
+      const std::string by = caveats_of(*trial).served_by;
+      if (!by.empty()) score.notes.push_back(fmt::format("{} is not our engine: answered by {}", *label, by));
+    }
   }
 
   static void note_settings(ScoreComparison& score, const Trial& first, const Trial& second) {

@@ -16,8 +16,9 @@ class Footprint : public Measurement {
         batch_size_(params.get<std::size_t>("batch_size")),
         seed_(params.get<std::uint64_t>("seed")) {}
 
+  void check_model(const MeasuredModel& model) const override { check_room(model, "footprint", context_, new_tokens_); }
+
   void measure(const MeasureInputs& inputs) const override {
-    check_room(inputs.model, "footprint", context_, new_tokens_);
     const std::vector<MatrixKind> before = inputs.model.weights(kDense, inputs.on_step);
     const TokenSequences prompts = random_prompts(batch_size_, static_cast<std::size_t>(context_), inputs.model.vocabulary(), seed_);
     for (std::size_t i = 0; i < inputs.variants.size(); ++i) {
@@ -25,9 +26,11 @@ class Footprint : public Measurement {
       inputs.on_step(i, inputs.variants.size());
       const ModelSize size = inputs.model.size(variant);
       Figures figures;
-      add_size(size, inputs.model.use(variant, prompts, new_tokens_), figures);
-      add_weights(before, inputs.model.weights(variant, inputs.on_step), figures);
-      inputs.on_measured(variant, {.metrics = figures.take(), .note = note(size)});
+      const bool is_measured = inputs.attempt(variant, [&] {  // one that memory has no room for leaves the others alone
+        add_size(size, inputs.model.use(variant, prompts, new_tokens_), figures);
+        add_weights(before, inputs.model.weights(variant, inputs.on_step), figures);
+      });
+      if (is_measured) inputs.on_measured(variant, {.metrics = figures.take(), .note = note(size)});
     }
   }
 

@@ -1,67 +1,15 @@
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "harness/api/measure.h"
 #include "harness/core/statistics.h"
 #include "tasks/shared/conditions.h"
 #include "tasks/shared/figures.h"
+#include "tasks/shared/model_shelf.h"
 
 namespace winnow {
 namespace {
-
-// Variants that are timed, in memory as far as it reaches: the first ones are held, the others opened when their turn comes, one at a time.
-class Shelf {
- public:
-  Shelf(MeasuredModel& model, const std::vector<VariantNumber>& variants, double memory_share) : model_(model) {
-    std::vector<double> bytes, host_bytes;
-    for (const VariantNumber variant : variants) {
-      const ModelSize size = model.size(variant);
-      bytes.push_back(static_cast<double>(size.stored_bytes - size.streamed_bytes + size.slot_bytes));
-      host_bytes.push_back(static_cast<double>(size.streamed_bytes));
-    }
-    const std::size_t held = std::min(count_held(bytes, memory_share * static_cast<double>(model.available_bytes())),
-                                      count_held(host_bytes, memory_share * static_cast<double>(model.available_host_bytes())));
-    for (std::size_t i = 0; i < held; ++i) held_[variants[i]] = nullptr;
-    holds_all_ = held_.size() == variants.size();
-  }
-
-  bool holds_all() const { return holds_all_; }
-  std::size_t held() const { return held_.size(); }
-
-  // Valid until another variant is asked for.
-  TimedModel& at(VariantNumber variant) {
-    const auto held = held_.find(variant);
-    if (held != held_.end()) {
-      if (!held->second) held->second = model_.open(variant);
-      return *held->second;
-    }
-    if (guest_number_ != variant || !guest_) {
-      guest_.reset();  // before the next one is read
-      guest_ = model_.open(variant);
-      guest_number_ = variant;
-    }
-    return *guest_;
-  }
-  bool is_guest(VariantNumber variant) const { return !held_.contains(variant); }
-
- private:
-  // How many of the first there is room for beside any one of the others.
-  static std::size_t count_held(const std::vector<double>& bytes, double room) {
-    double held = 0;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      const double largest_guest = i + 1 < bytes.size() ? *std::max_element(bytes.begin() + static_cast<std::ptrdiff_t>(i) + 1, bytes.end()) : 0;
-      if (held + bytes[i] + largest_guest > room) return i;
-      held += bytes[i];
-    }
-    return bytes.size();
-  }
-
-  MeasuredModel& model_;
-  std::map<VariantNumber, std::unique_ptr<TimedModel>> held_;
-  std::unique_ptr<TimedModel> guest_;
-  VariantNumber guest_number_ = kDense;
-  bool holds_all_ = false;
-};
 
 // What the rounds of one variant at one batch size gave.
 struct Rounds {
@@ -90,36 +38,42 @@ class Speed : public Measurement {
 
   bool depends_on_machine() const override { return true; }
 
+  void check_model(const MeasuredModel& model) const override { check_room(model, "speed", context_, new_tokens_); }
+
   void measure(const MeasureInputs& inputs) const override {
-    check_room(inputs.model, "speed", context_, new_tokens_);
     std::vector<VariantNumber> in_turn = inputs.variants;
     VariantNumber reference = kDense;
     for (const VariantNumber variant : inputs.variants) {
       if (inputs.model.size(variant).is_dense) reference = variant;
     }
     if (reference == kDense) in_turn.insert(in_turn.begin(), kDense);  // timed as well: speeds are compared with it round by round
-    Shelf shelf(inputs.model, in_turn, memory_share_);
+    ModelShelf shelf(inputs.model, in_turn, memory_share_);
     const MachineState before = inputs.machine();
-    const std::map<Key, Rounds> rounds = run_rounds(inputs, in_turn, shelf);
+    Failed failed;
+    const std::map<Key, Rounds> rounds = run_rounds(inputs, in_turn, shelf, failed);
     const Conditions conditions = conditions_between(before, inputs.machine(), inputs.threads);
     const std::string how = fmt::format("{}, {} rounds after {} of warm-up, {}; {} tokens of context, {} new ones, threads {}", names(inputs, in_turn),
                                         repeats_, warm_up_, order_text(shelf, in_turn.size()), context_, new_tokens_, inputs.threads);
     const ModelSize dense = inputs.model.size(kDense);
+    const char* unpaired = failed.contains(reference) ? "; the dense model could not be timed beside, so there are no ratios" : "";
     for (const VariantNumber variant : inputs.variants) {
+      if (failed.contains(variant)) continue;
       Figures figures;
       add_headline(rounds.at({batch_sizes_.size() - 1, variant}), figures);
-      for (std::size_t b = 0; b < batch_sizes_.size(); ++b) add_batch(rounds.at({b, variant}), rounds.at({b, reference}), b, figures);
+      for (std::size_t b = 0; b < batch_sizes_.size(); ++b)
+        add_batch(rounds.at({b, variant}), failed.contains(reference) ? Rounds{} : rounds.at({b, reference}), b, figures);
       add_conditions(conditions, figures);
-      inputs.on_measured(
-          variant,
-          {.metrics = figures.take(), .note = how + limits(inputs.model.size(variant), dense) + remark_on(conditions), .seconds = seconds_of(rounds, variant)});
+      inputs.on_measured(variant, {.metrics = figures.take(),
+                                   .note = how + unpaired + limits(inputs.model.size(variant), dense) + remark_on(conditions),
+                                   .seconds = seconds_of(rounds, variant)});
     }
   }
 
  private:
   using Key = std::pair<std::size_t, VariantNumber>;  // place in batch_sizes_, variant
+  using Failed = std::set<VariantNumber>;             // such as memory has no room for: they leave the others alone
 
-  std::map<Key, Rounds> run_rounds(const MeasureInputs& inputs, const std::vector<VariantNumber>& in_turn, Shelf& shelf) const {
+  std::map<Key, Rounds> run_rounds(const MeasureInputs& inputs, const std::vector<VariantNumber>& in_turn, ModelShelf& shelf, Failed& failed) const {
     std::map<Key, Rounds> rounds;
     std::vector<TokenSequences> prompts;
     for (const std::size_t size : batch_sizes_) prompts.push_back(random_prompts(size, static_cast<std::size_t>(context_), inputs.model.vocabulary(), seed_));
@@ -148,16 +102,34 @@ class Speed : public Measurement {
       for (const VariantNumber variant : in_turn) turns.emplace_back(b, variant);
     }
     if (!shelf.holds_all()) std::ranges::stable_sort(turns, {}, &Key::second);  // a variant that is read anew is read once a round
+    const auto attempt = [&](VariantNumber variant, const std::function<void()>& work) {
+      if (failed.contains(variant) || goes_well(inputs, variant, work)) return;
+      failed.insert(variant);
+      shelf.drop(variant);
+    };
     if (shelf.holds_all()) {
-      for (const auto& [b, variant] : turns) warm_up(b, variant);
+      for (const auto& [b, variant] : turns) attempt(variant, [&, b, variant] { warm_up(b, variant); });
     }
     for (int repeat = 0; repeat < repeats_; ++repeat) {
       for (const auto& [b, variant] : turns) {
-        if (rounds[{b, variant}].counted.steps == 0 || shelf.is_guest(variant)) warm_up(b, variant);
-        time(b, variant);
+        attempt(variant, [&, b, variant] {
+          if (rounds[{b, variant}].counted.steps == 0 || shelf.is_guest(variant)) warm_up(b, variant);
+          time(b, variant);
+        });
       }
     }
     return rounds;
+  }
+
+  // The dense model that is only timed beside has no row to fail.
+  static bool goes_well(const MeasureInputs& inputs, VariantNumber variant, const std::function<void()>& work) {
+    if (variant != kDense) return inputs.attempt(variant, work);
+    try {
+      work();
+      return true;
+    } catch (const std::exception&) {
+      return false;
+    }
   }
 
   // Of the last batch size that the sweep names.
@@ -183,6 +155,7 @@ class Speed : public Measurement {
       add(phase + "_tokens_per_second_high", counted / *std::ranges::min_element(seconds), "tokens/s", Better::kHigher);
       add(phase + "_tokens", counted, "tokens", Better::kHigher);
       add(phase + "_seconds", median(seconds), "seconds", Better::kLower);
+      if (dense_seconds.empty()) return;
       std::vector<double> ratios;
       for (std::size_t i = 0; i < seconds.size(); ++i) ratios.push_back(dense_seconds[i] / seconds[i]);
       add(phase + "_speed_ratio", median(ratios), "ratio", Better::kHigher);
@@ -232,7 +205,7 @@ class Speed : public Measurement {
     return names.size() == 1 ? names.front() + " alone" : fmt::format("in turn {}", fmt::join(names, ", "));
   }
 
-  static std::string order_text(const Shelf& shelf, std::size_t models) {
+  static std::string order_text(const ModelShelf& shelf, std::size_t models) {
     if (shelf.holds_all()) return models == 1 ? "held in memory" : "all held in memory";
     return fmt::format("{} of {} held in memory, the others read anew in every round and warmed up", shelf.held(), models);
   }

@@ -49,9 +49,8 @@ struct MatrixKind {
 
 // Of one variant, loaded alone, that ran some tokens.
 struct MemoryUse {
-  std::int64_t weight_bytes = 0;        // of the tensors the engine holds, those that are streamed from the host's memory among them
-  std::int64_t resident_bytes = 0;      // by which loading raised the process's anonymous memory, or the device's allocation
-  std::int64_t kv_bytes_per_token = 0;  // of the cache blocks that were filled
+  std::int64_t weight_bytes = 0;    // of the tensors the engine holds, those that are streamed from the host's memory among them
+  std::int64_t resident_bytes = 0;  // by which loading raised the process's anonymous memory, or the device's allocation
   std::int64_t peak_bytes = 0, peak_anonymous_bytes = 0, peak_file_bytes = 0;  // of the whole process from before loading on
   std::optional<std::int64_t> device_allocated_peak_bytes, device_reserved_peak_bytes;
 };
@@ -165,6 +164,8 @@ struct MeasureInputs {
   DatasetSource& datasets;
   std::function<void(VariantNumber variant, Measured measured)> on_measured;  // saved at once
   std::function<void(VariantNumber variant, const std::string& reason)> on_failed;
+  // Does what concerns one variant alone; what it throws is that variant's failure, and the answer then false.
+  std::function<bool(VariantNumber variant, const std::function<void()>& work)> attempt;
   OnStep on_step;
 };
 
@@ -182,7 +183,9 @@ class Measurement {
   // Whether its numbers change with processor and threads: these are then part of the cell's key.
   virtual bool depends_on_machine() const { return false; }
 
-  // Calls on_measured or on_failed once for every variant.
+  // Throws Error(kInput) where the settings cannot work on this model: before any variant is planned.
+  virtual void check_model(const MeasuredModel& /*model*/) const {}
+  // Calls on_measured or on_failed once for every variant that no attempt failed for.
   virtual void measure(const MeasureInputs& inputs) const = 0;
 };
 

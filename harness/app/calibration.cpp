@@ -26,8 +26,7 @@ CalibrationTokens load_calibration(const CalibrationSpec& calibration, DatasetSo
   }
   const std::vector<std::string> texts = calibration_texts(calibration, datasets);
   if (tokenizer == nullptr) {
-    throw input_error(
-        "calibration: a model with random weights has no tokenizer; give the calibration \"tokens\", a file of ids, or choose a pruner without calibration");
+    throw input_error("calibration: the model has no tokenizer; give the calibration \"tokens\", a file of ids, or choose a pruner without calibration");
   }
   if (calibration.loader == "stream_window") {
     return stream_windows(tokenizer->encode(fmt::format("{}", fmt::join(texts, " ")), Tokenizer::Special::kAdd), calibration.sequences, calibration.length,

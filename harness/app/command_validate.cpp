@@ -32,7 +32,7 @@ void add_validate_command(CLI::App& program, Invocation& invocation) {
       const std::unique_ptr<DatasetSource> datasets = options->open_data();
       const std::vector<Cell> cells = expand(sweep, *opener, *datasets);
       check_variants(sweep, cells, *opener);
-      say(fmt::format("winnow: {} is well: {} cells", options->file, cells.size()));
+      say(fmt::format("winnow: {} is well: {} cell{}", options->file, cells.size(), cells.size() == 1 ? "" : "s"));
       return kExitOk;
     };
   });

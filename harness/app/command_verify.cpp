@@ -47,8 +47,8 @@ void add_verify_command(CLI::App& program, Invocation& invocation) {
   CLI::App* command =
       program.add_subcommand("verify",
                              "Checks that a store still tells what its trials ended with: the file's pages, the digest of every text and trial, and every\n"
-                             "metric, computed again from the answers. Exit code 1 where something differs. It finds accidents and edits by hand; who\n"
-                             "changes a store and its digests together is not found.\n\nExamples:\n"
+                             "metric, computed again from the answers. Exit code 1 where something differs. It finds accidents and edits by hand, but\n"
+                             "not an author who changes a store and its digests together.\n\nExamples:\n"
                              "  winnow verify sweep.sqlite\n  winnow verify shards/*.sqlite\n");
   command->add_option("STORE", *files, "SQLite files of results")->required();
   command->callback([files, &invocation] { invocation.action = [files] { return verify(*files); }; });

@@ -9,6 +9,7 @@
 #include "harness/api/pruner.h"
 #include "harness/core/digest.h"
 #include "harness/core/regex.h"
+#include "harness/engine/version.h"
 #include "harness/pruning/plan_files.h"
 
 namespace winnow {
@@ -94,6 +95,7 @@ class StatsOf {
     key_ = sha256_hex(canonical_json({{"plan", plan_to_json(so_far)},
                                       {"tokens", request.calibration->sha256()},
                                       {"dtype", c10::toString(request.walk.dtype)},
+                                      {"engine", kEngineVersion},
                                       {"model", request.content_sha256}}));
   }
 
@@ -136,7 +138,8 @@ std::filesystem::path cached_plan_file(const PlanRequest& request) {
                     {"leave_out", request.leave_out},
                     {"model", request.content_sha256},
                     {"tokens", request.calibration ? request.calibration->sha256() : ""},
-                    {"dtype", c10::toString(request.walk.dtype)}};
+                    {"dtype", c10::toString(request.walk.dtype)},
+                    {"engine", kEngineVersion}};
   return request.cache / ("plan-" + sha256_hex(canonical_json(key)).substr(0, 24) + ".json");
 }
 

@@ -118,7 +118,7 @@ class EngineModel : public EngineMeasuredModel {
     malloc_trim(0);
     use.resident_bytes = held_bytes() - before;
     use.weight_bytes = weight_bytes(model);
-    use.kv_bytes_per_token = run_timed_batch(model, prompts, {.new_tokens = new_tokens, .token_budget = parts_.token_budget}).kv_bytes_per_token;
+    run_timed_batch(model, prompts, {.new_tokens = new_tokens, .token_budget = parts_.token_budget});
     const ResidentBytes peaks = watch.peaks();
     use.peak_bytes = peaks.total;
     use.peak_anonymous_bytes = peaks.anonymous;

@@ -39,7 +39,9 @@ struct KnownModel {
   const std::vector<TensorSpec>& tensors() const { return checkpoint ? checkpoint->tensors() : random_tensors; }
   WeightSource& weights() { return checkpoint ? *checkpoint : *random_source; }
   std::string header_sha256() const { return checkpoint ? checkpoint->header_sha256() : identity.content_sha256; }
-  std::unique_ptr<Tokenizer> open_tokenizer() const { return checkpoint ? Tokenizer::open(checkpoint->folder(), checkpoint->config().vocabulary) : nullptr; }
+  std::unique_ptr<Tokenizer> open_tokenizer() const {
+    return checkpoint && !identity.tokenizer_fault ? Tokenizer::open(checkpoint->folder(), checkpoint->config().vocabulary) : nullptr;
+  }
 };
 
 KnownModel look_at_recorded(const ModelSpec& spec) {
@@ -81,7 +83,11 @@ KnownModel look_at_random(const ModelSpec& spec) {
 KnownModel look_at_checkpoint(const ModelSpec& spec) {
   KnownModel known{.identity = {.engine_version = std::to_string(kEngineVersion)}};
   known.checkpoint = Checkpoint::open(find_model_folder(spec.path));
-  known.identity.tokenizer_sha256 = Tokenizer::open(known.checkpoint->folder(), known.checkpoint->config().vocabulary)->digest();
+  try {
+    known.identity.tokenizer_sha256 = known.open_tokenizer()->digest();
+  } catch (const Error& fault) {  // of interest only to cells that read text
+    known.identity.tokenizer_fault = fault;
+  }
   known.identity.content_sha256 = known.checkpoint->content_sha256();
   return known;
 }
@@ -164,7 +170,7 @@ class Opener : public ModelOpener {
       opened.bos_id = model.bos_id;
       return opened;
     }
-    WINNOW_CHECK(model.checkpoint);
+    WINNOW_CHECK(model.checkpoint && !model.identity.tokenizer_fault);
     Checkpoint& checkpoint = *model.checkpoint;
     const Clock::time_point began = Clock::now();
     std::unique_ptr<Tokenizer> tokenizer = model.open_tokenizer();

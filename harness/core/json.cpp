@@ -62,13 +62,14 @@ struct Source {
 };
 
 // "… syntax error while parsing value - invalid literal; last read: 'x'; expected y" → "invalid literal; expected y". What was last
-// read may be megabytes long, so it is left out.
-std::string what_was_wrong(std::string_view message) {
+// read may be megabytes long and say anything, so it is left out.
+std::string what_was_wrong(std::string_view message, std::size_t last_read_size) {
+  constexpr std::string_view kLastRead = "; last read: '";
   if (const auto dash = message.find(" - "); dash != message.npos) message.remove_prefix(dash + 3);
-  const auto read = message.find("; last read:");
-  std::string sentence(message.substr(0, std::min(read, message.find("; expected "))));
-  if (const auto expected = message.rfind("; expected "); expected != message.npos) sentence += message.substr(expected);
-  return printable(sentence);
+  const auto read = message.find(kLastRead);
+  if (read == message.npos) return printable(message);
+  const std::size_t end = std::min(read + kLastRead.size() + last_read_size + 1, message.size());
+  return printable(std::string(message.substr(0, read)) + std::string(message.substr(end)));
 }
 
 // Builds the value from nlohmann's events. Only what passed every check becomes part of it, so it is never too deep to copy or free.
@@ -107,7 +108,8 @@ class Builder {
     if (source_.text.empty()) source_.refuse(0, "the text is empty; a JSON value was expected");
     if (error.id == kOutOfRange) source_.refuse(start_of(token, at), fmt::format("the number {} is beyond the range of a double", shortened(token)));
     if (rest.starts_with("//") || rest.starts_with("/*")) source_.refuse(at, "comments are not allowed here");
-    source_.refuse(at, fmt::format("not valid JSON: {}, near '{}'", what_was_wrong(error.what()), source_.near(std::min(at + 1, source_.text.size()))));
+    source_.refuse(
+        at, fmt::format("not valid JSON: {}, near '{}'", what_was_wrong(error.what(), token.size()), source_.near(std::min(at + 1, source_.text.size()))));
   }
 
  private:

@@ -214,12 +214,6 @@ std::optional<RegexMatch> Regex::search(std::string_view text) const {
   return match;
 }
 
-std::vector<RegexMatch> Regex::find_all(std::string_view text) const {
-  std::vector<RegexMatch> matches;
-  for_each(text, [&](const RegexMatch& match) { matches.push_back(match); });
-  return matches;
-}
-
 std::string Regex::replace_all(std::string_view text, const std::function<std::string(const RegexMatch&)>& replacement) const {
   std::string out;
   std::size_t copied = 0;

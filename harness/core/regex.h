@@ -27,7 +27,6 @@ class Regex {
 
   // All of these throw Error(kInput) where the text is not UTF-8 or the limit is reached.
   std::optional<RegexMatch> search(std::string_view text) const;  // re.search
-  std::vector<RegexMatch> find_all(std::string_view text) const;  // re.finditer
   void for_each(std::string_view text, const std::function<void(const RegexMatch&)>& take) const;
   // re.sub; the template knows \1, \g<1>, \\ and \n as Python's does.
   std::string replace_all(std::string_view text, std::string_view replacement) const;

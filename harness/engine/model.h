@@ -17,7 +17,6 @@ struct Linear {
   at::Tensor weight;  // [out, in], row-major
   at::Tensor bias;    // [out], or undefined
   std::int64_t out_features() const { return weight.size(0); }
-  std::int64_t in_features() const { return weight.size(1); }
 };
 
 struct GatedMlp {   // down(silu(gate x) * up x)

@@ -20,8 +20,17 @@ constexpr int kPollMilliseconds = 100;  // between two questions whether to stop
 
 Clock::duration seconds(double count) { return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count)); }
 
+// The secret as it is, and as JSON may write it ("\/").
 std::string without(std::string text, const std::string& secret) {
-  for (std::size_t at = 0; !secret.empty() && (at = text.find(secret, at)) != std::string::npos;) text.replace(at, secret.size(), "***");
+  constexpr std::string_view kHidden = "***";
+  std::string escaped;
+  for (const char c : secret) {
+    if (c == '"' || c == '\\' || c == '/') escaped += '\\';
+    escaped += c;
+  }
+  for (const std::string& shown : {secret, escaped}) {
+    for (std::size_t at = 0; !shown.empty() && (at = text.find(shown, at)) != std::string::npos; at += kHidden.size()) text.replace(at, shown.size(), kHidden);
+  }
   return text;
 }
 
@@ -29,6 +38,7 @@ std::string without(std::string text, const std::string& secret) {
 struct Flight {
   std::size_t index = 0;
   int attempt = 1;
+  std::size_t taken_before = 0;  // replies that had come when it was last refused
   std::string url, body;
   HttpReply reply;
   std::size_t header_bytes = 0, max_reply_bytes = 0;
@@ -117,6 +127,7 @@ class HttpClient::Run {
   struct Waiting {
     std::size_t index;
     int attempt;
+    std::size_t taken;  // replies that had come by then
     Clock::time_point not_before;
   };
 
@@ -128,9 +139,9 @@ class HttpClient::Run {
       if (due != waiting_.end() && due->not_before <= now) {
         const Waiting again = *due;
         waiting_.erase(due);
-        start(again.index, again.attempt);
+        start(again.index, again.attempt, again.taken);
       } else if (next_ < exchange_.count) {
-        start(next_++, 1);
+        start(next_++, 1, taken_);
       } else {
         return;
       }
@@ -138,11 +149,12 @@ class HttpClient::Run {
     }
   }
 
-  void start(std::size_t index, int attempt) {
+  void start(std::size_t index, int attempt, std::size_t taken_before) {
     auto flight = std::make_unique<Flight>();
     HttpRequest request = exchange_.request(index);
     flight->index = index;
     flight->attempt = attempt;
+    flight->taken_before = taken_before;
     flight->url = std::move(request.url);
     flight->body = std::move(request.json);
     flight->max_reply_bytes = settings_.max_reply_bytes;
@@ -195,33 +207,40 @@ class HttpClient::Run {
     if (flight.is_too_large) throw input_error("{}: the reply is larger than {} bytes, which no answer needs", where, settings_.max_reply_bytes);
     if (code != CURLE_OK) {
       const std::string reason = reason_of(code, flight.details);
-      if (is_final(code)) throw input_error("{}: {}", where, without(one_line(reason, 300), settings_.bearer));
+      if (is_final(code)) throw input_error("{}: {}", where, one_line(without(reason, settings_.bearer), 300));
       return again(flight, reason, 0, nobody_answers(code) ? settings_.connect_attempts : settings_.attempts);
     }
     curl_easy_getinfo(flight.easy.get(), CURLINFO_RESPONSE_CODE, &flight.reply.status);
     if (is_tried_again(flight.reply.status)) {
       curl_off_t retry_after = 0;
       curl_easy_getinfo(flight.easy.get(), CURLINFO_RETRY_AFTER, &retry_after);
-      return again(flight, fmt::format("the server answers {}: {}", flight.reply.status, one_line(flight.reply.body, 300)), static_cast<double>(retry_after),
-                   settings_.attempts);
+      return again(flight, fmt::format("the server answers {}: {}", flight.reply.status, one_line(without(flight.reply.body, settings_.bearer), 300)),
+                   static_cast<double>(retry_after), settings_.attempts);
     }
     const ReplyVerdict verdict = exchange_.take(flight.index, flight.reply);
-    if (verdict.kind == ReplyVerdict::Kind::kFaulty) again(flight, verdict.fault, 0, settings_.attempts);
+    if (verdict.kind == ReplyVerdict::Kind::kFaulty) {
+      again(flight, verdict.fault, 0, settings_.attempts);
+    } else {
+      ++taken_;
+    }
     is_enough_ = verdict.kind == ReplyVerdict::Kind::kEnough;
   }
 
   void again(const Flight& flight, const std::string& fault, double retry_after, int attempts) {
-    const std::string sentence = without(one_line(fault, 500), settings_.bearer);
-    if (flight.attempt >= attempts) throw input_error("{}: {} (after {} attempts)", flight.url, sentence, flight.attempt);
+    const std::string sentence = one_line(without(fault, settings_.bearer), 500);
+    const bool is_busy = flight.reply.status == 429 || flight.reply.status == 503;
+    const int attempt = is_busy && taken_ > flight.taken_before ? 1 : flight.attempt;  // others got through meanwhile: it was not its turn
+    if (attempt >= attempts) throw input_error("{}: {} (after {} attempts)", flight.url, sentence, attempt);
     if (retry_after > settings_.longest_retry_after_seconds) {
       throw input_error("{}: {}; it asks to wait for {:.0f} s, which is longer than this program waits: start it again later", flight.url, sentence,
                         retry_after);
     }
-    const double doubled = settings_.first_wait_seconds * std::exp2(std::min(flight.attempt - 1, 30));
+    const double doubled = settings_.first_wait_seconds * std::exp2(std::min(attempt - 1, 30));
     const double wait = std::min(doubled, settings_.longest_wait_seconds) * std::uniform_real_distribution<double>(0.5, 1)(handles_.chance);
     const Clock::time_point now = Clock::now();
-    if (retry_after > 0) handles_.next_start = std::max(handles_.next_start, now + seconds(retry_after));  // it is for all of us
-    waiting_.push_back({flight.index, flight.attempt + 1, now + seconds(std::max(wait, retry_after))});
+    const Clock::time_point not_before = now + seconds(std::max(wait, retry_after));
+    if (is_busy || retry_after > 0) handles_.next_start = std::max(handles_.next_start, not_before);  // it is for all of us
+    waiting_.push_back({flight.index, attempt + 1, taken_, not_before});
   }
 
   void wait() {
@@ -239,7 +258,7 @@ class HttpClient::Run {
   const HttpSettings& settings_;
   Handles& handles_;
   const Exchange& exchange_;
-  std::size_t next_ = 0;
+  std::size_t next_ = 0, taken_ = 0;
   std::deque<Waiting> waiting_;
   std::vector<std::unique_ptr<Flight>> flights_;
   bool is_enough_ = false;

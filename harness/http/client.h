@@ -40,8 +40,8 @@ struct ReplyVerdict {
 };
 
 // HTTP with patience. Timeouts, dropped connections, 408, 425, 429 and 5xx are tried again, as often and as long as the settings say,
-// Retry-After honoured. Redirects are not followed. TLS certificates are verified. Proxies are those of the environment, for loopback none.
-// Every text of an Error is free of the bearer.
+// Retry-After honoured; what a busy server refuses (429, 503) holds all back, and is tried for as long as others get through. Redirects are not
+// followed. TLS certificates are verified. Proxies are those of the environment, for loopback none. Every text of an Error is free of the bearer.
 class HttpClient {
  public:
   explicit HttpClient(HttpSettings settings);

@@ -19,6 +19,7 @@ const std::vector<GreedySetting>& greedy_settings() {
                                                       {"no_repeat_ngram_size", 0},
                                                       {"encoder_no_repeat_ngram_size", 0},
                                                       {"bad_words_ids", nullptr},
+                                                      {"stop_strings", nullptr},
                                                       {"force_words_ids", nullptr},
                                                       {"forced_bos_token_id", nullptr},
                                                       {"forced_eos_token_id", nullptr},

@@ -107,15 +107,24 @@ class Placer {
     return position->second;
   }
 
+  // What the fused layout calls the tensor that this one is, or is part of; empty where it has no such name.
+  std::string fused_name(const TensorSpec& spec) const {
+    if (spec.role != Role::kRouter && !is_expert(spec.role)) return "";
+    const Family::FusedNames fused = family_.fused_names(spec.layer);
+    return spec.role == Role::kRouter ? fused.router : spec.role == Role::kExpertDown ? fused.down : fused.gate_up;
+  }
+
+  bool is_stored(const TensorSpec& spec) const {
+    const std::string fused = fused_name(spec);
+    return stored_.contains(spec.name) || (!fused.empty() && stored_.contains(fused));
+  }
+
   std::optional<TensorPlace> find(const TensorSpec& spec) {
     if (const auto stored = look_up(spec.name)) return whole_tensor(*stored, spec.name, spec.shape);
-    if (spec.role != Role::kRouter && !is_expert(spec.role)) return std::nullopt;
-    const Family::FusedNames fused = family_.fused_names(spec.layer);
-    if (spec.role == Role::kRouter) {
-      const auto stored = fused.router.empty() ? std::nullopt : look_up(fused.router);
-      return stored ? std::optional(whole_tensor(*stored, fused.router, spec.shape)) : std::nullopt;
-    }
-    return expert_slice(spec, fused);
+    const std::string fused = fused_name(spec);
+    const auto stored = fused.empty() ? std::nullopt : look_up(fused);
+    if (!stored) return std::nullopt;
+    return spec.role == Role::kRouter ? whole_tensor(*stored, fused, spec.shape) : expert_slice(spec, *stored, fused);
   }
 
   TensorPlace whole_tensor(const Stored& stored, const std::string& name, const std::vector<std::int64_t>& shape) {
@@ -127,12 +136,9 @@ class Placer {
     return {.file = stored.file, .begin = stored.entry->begin, .end = stored.entry->end, .dtype = dtype_of(stored), .stored_name = name};
   }
 
-  std::optional<TensorPlace> expert_slice(const TensorSpec& spec, const Family::FusedNames& fused) {
-    const std::string& name = spec.role == Role::kExpertDown ? fused.down : fused.gate_up;
-    const auto stored = name.empty() ? std::nullopt : look_up(name);
-    if (!stored) return std::nullopt;
+  TensorPlace expert_slice(const TensorSpec& spec, const Stored& stored, const std::string& name) {
     const std::int64_t matrices = spec.role == Role::kExpertDown ? 1 : 2;  // gate_up: the rows of gate, then those of up
-    TensorPlace place = whole_tensor(*stored, name, {config_.layers[static_cast<std::size_t>(spec.layer)].experts, matrices * spec.shape[0], spec.shape[1]});
+    TensorPlace place = whole_tensor(stored, name, {config_.layers[static_cast<std::size_t>(spec.layer)].experts, matrices * spec.shape[0], spec.shape[1]});
     const std::uint64_t bytes = static_cast<std::uint64_t>(spec.shape[0] * spec.shape[1]) * (place.dtype == "f32" ? 4 : 2);
     place.begin += bytes * static_cast<std::uint64_t>(spec.expert * matrices + (spec.role == Role::kExpertUp ? 1 : 0));
     place.end = place.begin + bytes;
@@ -152,7 +158,7 @@ class Placer {
 
   Error missing(const TensorSpec& spec, const std::vector<TensorSpec>& tensors) const {
     std::int64_t count = 0;
-    for (const TensorSpec& other : tensors) count += !stored_.contains(other.name);
+    for (const TensorSpec& other : tensors) count += !is_stored(other);
     const std::string where = spec.layer < 0 ? "" : fmt::format(" of layer {}", spec.layer);
     const std::string more = count > 1 ? fmt::format(" ({} tensors are missing)", count) : "";
     if (const auto stray = stray_expert(spec))

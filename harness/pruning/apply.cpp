@@ -99,6 +99,8 @@ class PrunedWeights : public WeightSource {
     const auto stored = stored_name_.find(spec.name);
     const std::string& name = stored == stored_name_.end() ? spec.name : stored->second;
     const auto updated = plan_.weights.find(name);
+    if (updated != plan_.weights.end() && !updated->second.isfinite().all().item<bool>())
+      throw input_error("plan: the updated {} is not finite (NaN or infinity); make the plan again", name);
     at::Tensor tensor = updated != plan_.weights.end() ? updated->second : read_before(spec, read);
     const auto mask = plan_.mask_bits.find(name);
     if (mask != plan_.mask_bits.end()) tensor = tensor.to(device).masked_fill(unpack_mask(mask->second.to(device), tensor.sizes()).logical_not(), 0);

@@ -14,6 +14,7 @@ std::string loading_remark(const ModelConfig& pruned) {
     fewest = fewest == 0 ? layer.experts : std::min(fewest, layer.experts);
     most = std::max(most, layer.experts);
   }
+  if (most == 0) return "Winnow, transformers and engines that read its layout load the folder";
   if (fewest == most)
     return fmt::format("every MoE layer has {} expert{}: Winnow, transformers and engines that read its layout load the folder", most, most == 1 ? "" : "s");
   return fmt::format(

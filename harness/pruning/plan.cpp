@@ -48,9 +48,14 @@ void check_clusters(const LayerPlan& plan, std::int64_t experts) {
       throw input_error("plan, layer {}: representative {} is not a member of cluster {}", plan.layer, plan.representatives[i], i);
     }
   }
+  std::vector<int> sorted = plan.representatives;
+  std::ranges::sort(sorted);
+  if (!plan.kept.empty() && plan.kept != sorted) throw input_error("plan, layer {}: the kept experts are not the representatives", plan.layer);
 }
 
 void check_merges(const LayerPlan& plan, std::int64_t experts) {
+  if (!plan.merges.empty() && !(plan.kept.empty() && plan.representatives.empty()))
+    throw input_error("plan, layer {}: experts are both merged and kept; one of the two is expected", plan.layer);
   std::set<int> targets;
   std::vector<int> members;
   for (const ExpertMerge& merge : plan.merges) {
@@ -62,6 +67,10 @@ void check_merges(const LayerPlan& plan, std::int64_t experts) {
       throw input_error("plan, layer {}: a merge goes into expert {}, which is beyond the layer or taken already", plan.layer, merge.into);
     }
     if (merge.router != plan.merges.front().router) throw input_error("plan, layer {}: merges with different router rules in one layer", plan.layer);
+    if (merge.router == ExpertMerge::Router::kKeep && merge.into != merge.members.front()) {
+      throw input_error("plan, layer {}: a merge that keeps places goes into expert {}, but its first member is {}; they must be the same", plan.layer,
+                        merge.into, merge.members.front());
+    }
     members.insert(members.end(), merge.members.begin(), merge.members.end());
   }
   check_indices(plan, "merges", members, experts);
@@ -87,6 +96,8 @@ void check_plan(const PrunePlan& plan, const ModelConfig& config) {
     const bool touches_experts = !layer.kept.empty() || !layer.clusters.empty() || !layer.merges.empty() || layer.beta;
     if (!touches_experts) continue;
     if (of_model.mlp != LayerConfig::Mlp::kMoe) throw input_error("plan: layer {} has no experts in this model; the plan is of another model", layer.layer);
+    if (layer.beta && !(*layer.beta >= 0 && *layer.beta <= 1e9))
+      throw input_error("plan, layer {}: beta is {}, expected a number from 0 to 1e9", layer.layer, *layer.beta);
     check_kept(layer, of_model.experts);
     check_clusters(layer, of_model.experts);
     check_merges(layer, of_model.experts);

@@ -81,6 +81,8 @@ PrunePlan read_plan(const std::filesystem::path& path) {
   }
   for (auto& [name, tensor] : map_tensors(tensor_file(path))) {
     if (name.starts_with(kMask)) {
+      if (tensor.scalar_type() != at::kByte)
+        throw input_error("{}: {} holds {}, expected bytes; make the plan again", tensor_file(path).string(), name, c10::toString(tensor.scalar_type()));
       plan.mask_bits.emplace(name.substr(kMask.size()), std::move(tensor));
     } else if (name.starts_with(kWeight)) {
       plan.weights.emplace(name.substr(kWeight.size()), std::move(tensor));

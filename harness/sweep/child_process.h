@@ -25,7 +25,6 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
-  pid_t pid() const { return pid_; }
   // Descriptors to wait for with poll(); -1 once the other end is closed.
   int messages_end() const { return messages_.descriptor; }
   int errors_end() const { return errors_.descriptor; }

@@ -56,6 +56,14 @@ Json model_identity(const ModelSpec& spec, const std::string& device, const Mode
   return json;
 }
 
+// Measurements of a model without a tokenizer are all that can be run of it.
+void check_tokenizer(const Sweep& sweep, const Cell& cell, const ModelIdentity& identity) {
+  const TaskSpec& task = sweep.tasks[cell.task_index];
+  if (!identity.tokenizer_fault) return;
+  if (is_measurement(task.task) && !Registry<Measurement>::instance().make(task.task, task.settings)->needs_tokenizer()) return;
+  throw Error(identity.tokenizer_fault->kind(), fmt::format("model '{}': {}", cell.model, identity.tokenizer_fault->what()));
+}
+
 // A plan made elsewhere counts by what is in it, not by where it lies.
 Json step_settings(const StepSpec& step) {
   Json settings = step.settings;
@@ -198,8 +206,9 @@ std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource&
   std::vector<Json> variants;
   for (const VariantSpec& variant : sweep.variants) variants.push_back(variant_identity(variant, datasets));
   Expansion expansion(sweep);
+  std::vector<ModelIdentity> identities;
   for (std::size_t m = 0; m < sweep.models.size(); ++m) {
-    const ModelIdentity identity = opener.identify(sweep.models[m]);
+    const ModelIdentity& identity = identities.emplace_back(opener.identify(sweep.models[m]));
     for (std::size_t v = 0; v < sweep.variants.size(); ++v) {
       if (sweep.models[m].is_answered_elsewhere() && !sweep.variants[v].steps.empty()) continue;
       for (std::size_t t = 0; t < sweep.tasks.size(); ++t) {
@@ -219,7 +228,9 @@ std::vector<Cell> expand(const Sweep& sweep, ModelOpener& opener, DatasetSource&
       }
     }
   }
-  return expansion.take();
+  std::vector<Cell> cells = expansion.take();
+  for (const Cell& cell : cells) check_tokenizer(sweep, cell, identities[cell.model_index]);
+  return cells;
 }
 
 void check_variants(const Sweep& sweep, std::span<const Cell> cells, ModelOpener& opener) {

@@ -53,6 +53,8 @@ class CellsMeasurer {
     std::vector<VariantSpec> variants;
     for (const Opened& cell : open_) variants.push_back(run_.sweep.variants[cell.cell->variant_index]);
     const OpenedToMeasure opened = run_.opener.open_to_measure(run_.sweep.models[open_[0].cell->model_index], variants);
+    const std::unique_ptr<Measurement> measurement = Registry<Measurement>::instance().make(spec_.task, spec_.settings);
+    measurement->check_model(*opened.model);
     MeasureInputs inputs{.model = *opened.model,
                          .threads = run_.sweep.threads > 0 ? run_.sweep.threads : usable_cores(),
                          .machine = [device = run_.sweep.device] { return machine_state(device); },
@@ -74,17 +76,24 @@ class CellsMeasurer {
     inputs.on_failed = [this](VariantNumber variant, const std::string& reason) {
       close(open_.at(static_cast<std::size_t>(variant)), {.status = TrialStatus::kFailed, .reason = reason});
     };
+    inputs.attempt = [this](VariantNumber variant, const std::function<void()>& work) { return attempt(open_.at(static_cast<std::size_t>(variant)), work); };
     step(0, 1);
-    Registry<Measurement>::instance().make(spec_.task, spec_.settings)->measure(inputs);
+    measurement->measure(inputs);
   }
 
   // A variant that cannot be planned fails alone.
   bool plan(const OpenedToMeasure& opened, std::size_t index) {
     Opened& cell = open_[index];
     step(0, 1);
-    try {
+    return attempt(cell, [&] {
       const std::string plan_json = opened.plan(static_cast<VariantNumber>(index));
       if (!plan_json.empty()) saving([&] { run_.log.record_plan(cell.trial.id, plan_json); });
+    });
+  }
+
+  bool attempt(Opened& cell, const std::function<void()>& work) {
+    try {
+      work();
       return true;
     } catch (const std::exception& failure) {
       close(cell, run_.end_of(failure));

@@ -45,7 +45,7 @@ class CellRunner {
     for (const auto& [phase, seconds] : run.opened.seconds) spent_.seconds[phase] += seconds;
     spent_.seconds["total"] +=
         std::accumulate(run.opened.seconds.begin(), run.opened.seconds.end(), 0.0, [](double sum, const auto& phase) { return sum + phase.second; });
-    spent_.raise_peaks(run.load_peaks);
+    if (runs_here()) spent_.raise_peaks(run.load_peaks);
     counted_ = model_.counters();
   }
 
@@ -165,12 +165,15 @@ class CellRunner {
     saved_at_ = Clock::now();
   }
 
+  // What is answered elsewhere takes its memory there.
+  bool runs_here() const { return !run_.sweep.models[run_.cell.model_index].is_answered_elsewhere(); }
+
   void measure() {
     const WorkCounters now = model_.counters();
     spent_.add_work(counted_, now);
     counted_ = now;
     spent_.seconds["total"] += seconds_since(std::exchange(measured_at_, Clock::now()));
-    spent_.raise_peaks(run_.memory.peaks());
+    if (runs_here()) spent_.raise_peaks(run_.memory.peaks());
     if (run_.opened.device_peak_bytes) spent_.device_peak_bytes = std::max(spent_.device_peak_bytes, static_cast<double>(run_.opened.device_peak_bytes()));
   }
 

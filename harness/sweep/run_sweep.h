@@ -18,7 +18,8 @@ namespace winnow {
 // What names a model in cell keys; cheap to get compared with loading it.
 struct ModelIdentity {
   std::string content_sha256;
-  std::string tokenizer_sha256;  // empty for recorded outputs
+  std::string tokenizer_sha256;               // empty for recorded outputs
+  std::optional<Error> tokenizer_fault = {};  // why there is none that can be used: the model reads no text
   bool is_recorded = false;
   bool has_random_weights = false;  // accuracy tasks refuse it
   std::string engine_version;       // empty for recorded outputs

@@ -9,7 +9,7 @@
 
 namespace winnow {
 
-// Where in a sweep something stands, as people type it: "models[0].dtype", "variants.*.steps[owl].ratio". * stands for every item or member,
+// Where in a sweep something stands, as people type it: "models[0].dtype", "variants.*.steps[owl].lambda". * stands for every item or member,
 // [3] for an item, [stun] for the items whose "name", "label", "task" or "pruner" says so.
 class SettingPath {
  public:

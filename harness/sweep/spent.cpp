@@ -70,9 +70,11 @@ std::vector<Metric> Spent::metrics() const {
   };
   add("tokens_asked", tokens_asked, "tokens", false);
   add("tokens_forwarded", tokens_forwarded, "tokens", false);
-  add("peak_bytes", peak_bytes, "bytes", false);
-  add("peak_anonymous_bytes", peak_anonymous_bytes, "bytes", false);
-  add("peak_file_bytes", peak_file_bytes, "bytes", false);
+  if (peak_bytes > 0) {  // else it ran elsewhere
+    add("peak_bytes", peak_bytes, "bytes", false);
+    add("peak_anonymous_bytes", peak_anonymous_bytes, "bytes", false);
+    add("peak_file_bytes", peak_file_bytes, "bytes", false);
+  }
   if (device_peak_bytes > 0) add("device_peak_bytes", device_peak_bytes, "bytes", false);
   if (merged_boundaries > 0) add("merged_boundaries", merged_boundaries, "examples", false);
   if (expert_evaluations_skipped > 0)

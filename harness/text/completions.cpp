@@ -196,16 +196,16 @@ std::string server_message(std::string_view body) {
   try {
     const Json json = parse_json(body, "the reply");
     for (const Json* place : {&json, json.contains("error") ? &json.at("error") : &json}) {
-      if (place->is_string()) return one_line(place->get<std::string>(), 300);
+      if (place->is_string()) return place->get<std::string>();
       for (const char* key : {"message", "detail"}) {
         if (place->is_object() && place->contains(key) && !place->at(key).is_object()) {
           const Json& message = place->at(key);
-          return one_line(message.is_string() ? message.get<std::string>() : message.dump(), 300);
+          return message.is_string() ? message.get<std::string>() : message.dump();
         }
       }
     }
   } catch (const Error&) {}  // not JSON: as it is
-  return one_line(body, 300);
+  return std::string(body);
 }
 
 }  // namespace winnow

@@ -56,7 +56,7 @@ struct Completion {
 };
 Completion read_completion(std::string_view reply);
 
-// The sentence of an error body, {"error": {"message": …}} and its cousins, else the body's beginning.
+// The sentence of an error body, {"error": {"message": …}} and its cousins, else the body; whole, since a key is taken out before it is shortened.
 std::string server_message(std::string_view body);
 
 }  // namespace winnow

@@ -79,7 +79,7 @@ void ask_for_version(HttpClient& client, const Address& endpoint, const std::map
   }
   const auto named = headers.find("server");
   if (facts.server.empty() && named != headers.end()) facts.server = named->second;
-  for (std::string* fact : {&facts.server, &facts.version, &facts.weights}) *fact = client.redacted(one_line(*fact, 200));
+  for (std::string* fact : {&facts.server, &facts.version, &facts.weights}) *fact = one_line(client.redacted(*fact), 200);
 }
 
 // What a probe of one dialect came to.
@@ -127,7 +127,7 @@ Probe probe(HttpClient& client, const std::string& url, const ServedOptions& opt
 }  // namespace
 
 Error refusal(const HttpClient& client, const std::string& url, const HttpReply& reply) {
-  const std::string message = client.redacted(server_message(reply.body));
+  const std::string message = one_line(client.redacted(server_message(reply.body)), 300);
   if (reply.status == 401 || reply.status == 403) {
     return input_error("{}: the server answers {}: {}; name the environment variable that holds a valid key in \"api_key_env\"", url, reply.status, message);
   }

@@ -1,10 +1,8 @@
 #include "harness/text/served_language_model.h"
 
 #include <cstdlib>
-#include <unordered_map>
 
 #include "harness/core/error.h"
-#include "harness/core/files.h"
 #include "harness/text/endpoint.h"
 #include "harness/text/request_encoder.h"
 #include "harness/text/request_lines.h"
@@ -128,7 +126,7 @@ class ServedLanguageModel : public LanguageModel {
                         tokens);
     }
     response.text = cut_at_stop_strings(completion.text, std::get<GenerateRequest>(call.requests[part.owner]).until);
-    response.reply_truncated = completion.is_cut;
+    response.reply_truncated = completion.is_cut && response.text.size() == completion.text.size();  // a server is sent four stop strings at most
     counters_.tokens_asked += tokens + std::max<std::int64_t>(completion.tokens - 1, 0);
     counters_.tokens_forwarded += tokens + std::max<std::int64_t>(completion.tokens - 1, 0);
     counters_.tokens_decoded += std::max<std::int64_t>(completion.tokens - 1, 0);

@@ -81,7 +81,7 @@ AddedToken read_token(const Json& value, const std::string& where) {
   return token;
 }
 
-// Gathers the added tokens of all three files; the first definition of a text wins.
+// Gathers the added tokens of all files; the first definition of a text wins.
 class AddedTokens {
  public:
   AddedTokens(const std::function<std::optional<std::int32_t>(const std::string&)>& piece_id, std::int32_t pieces, std::int64_t vocabulary)
@@ -150,6 +150,20 @@ void read_added_tokens_file(const SettingsFile& file, AddedTokens& added) {
   }
 }
 
+// transformers 5 writes them here only.
+void read_added_tokens_of(const SettingsFile& fast, AddedTokens& added) {
+  if (!fast.has("added_tokens")) return;
+  const Json& tokens = fast.json.at("added_tokens");
+  const std::string where = fast.path + ": added_tokens";
+  if (!tokens.is_array()) throw input_error("{} is a {}, expected a list of tokens", where, tokens.type_name());
+  for (const Json& value : tokens) {
+    AddedToken token = read_token(value, where);
+    if (!value.is_object() || !value.contains("id") || !value.at("id").is_number_integer())
+      throw input_error("{}: '{}' has no whole number as its \"id\"", where, token.content);
+    added.add(std::move(token), value.at("id").get<std::int64_t>(), where);
+  }
+}
+
 // tokenizer_config.json wins over special_tokens_map.json; null means that there is none; absent, Llama's own default is meant.
 std::optional<std::int32_t> special_token(const char* key, const char* llama_default, const SettingsFile& config, const SettingsFile& map, AddedTokens& added) {
   for (const SettingsFile* file : {&config, &map}) {
@@ -169,7 +183,7 @@ void read_additional(const SettingsFile& file, AddedTokens& added) {
   }
 }
 
-// The steps of tokenizer.json's normalizer or pre_tokenizer: a sequence of them, one, or none.
+// The steps of tokenizer.json's normalizer, pre_tokenizer or post_processor: a sequence of them, one, or none.
 std::vector<Json> steps_of(const SettingsFile& fast, const char* part, const char* list) {
   if (!fast.has(part)) return {};
   const Json& step = fast.json.at(part);
@@ -198,6 +212,38 @@ void read_prefix(const SettingsFile& fast, TokenizerSettings& settings) {
   settings.keeps_first_space = false;
 }
 
+// The special token that a part of tokenizer.json's template stands for; nothing for the text's own place.
+std::optional<std::string> special_of(const Json& part, const std::string& where) {
+  if (part.is_object() && part.contains("Sequence")) return std::nullopt;
+  const std::string id = part.is_object() && part.contains("SpecialToken") ? SettingsFile{where, part.at("SpecialToken")}.string("id", "") : "";
+  if (id.empty()) throw input_error("{}: a part of the template is {}, expected a SpecialToken with its id or a Sequence", where, part.dump());
+  return id;
+}
+
+// transformers 5 goes by the template alone, whatever add_bos_token and add_eos_token say, and saves neither.
+void read_template(const SettingsFile& fast, AddedTokens& added, TokenizerSettings& settings) {
+  const std::string where = fast.path + ": post_processor";
+  settings.adds_bos = settings.adds_eos = false;
+  for (const Json& step : steps_of(fast, "post_processor", "processors")) {
+    const std::string type = SettingsFile{where, step}.string("type", "");
+    if (type == "ByteLevel") continue;  // says where tokens lie, not which there are
+    if (type != "TemplateProcessing" || !step.contains("single") || !step.at("single").is_array())
+      throw unsupported_error("{} of type '{}' is not done yet; Winnow reads TemplateProcessing", where, type);
+    bool is_behind = false;
+    for (const Json& part : step.at("single")) {
+      const std::optional<std::string> token = special_of(part, where);
+      is_behind = is_behind || !token;
+      if (!token) continue;
+      bool& adds = is_behind ? settings.adds_eos : settings.adds_bos;
+      if (adds || added.resolve(AddedToken{*token}, where) != (is_behind ? settings.eos : settings.bos)) {
+        throw unsupported_error("{} puts '{}' {} a text; Winnow puts one BOS token before it and one EOS token behind it", where, *token,
+                                is_behind ? "behind" : "before");
+      }
+      adds = true;
+    }
+  }
+}
+
 }  // namespace
 
 TokenizerSettings read_tokenizer_settings(const std::filesystem::path& folder, const std::function<std::optional<std::int32_t>(const std::string&)>& piece_id,
@@ -205,6 +251,7 @@ TokenizerSettings read_tokenizer_settings(const std::filesystem::path& folder, c
   const SettingsFile config = read_settings_file(folder / "tokenizer_config.json");
   const SettingsFile map = read_settings_file(folder / "special_tokens_map.json");
   const SettingsFile added_file = read_settings_file(folder / "added_tokens.json");
+  const SettingsFile fast = read_settings_file(folder / "tokenizer.json");
 
   const std::string tokenizer_class = config.string("tokenizer_class", "LlamaTokenizer");
   if (!kKnownClasses.contains(tokenizer_class)) {
@@ -214,6 +261,7 @@ TokenizerSettings read_tokenizer_settings(const std::filesystem::path& folder, c
   AddedTokens added(piece_id, pieces, vocabulary);
   read_added_tokens_decoder(config, added);
   read_added_tokens_file(added_file, added);
+  read_added_tokens_of(fast, added);
 
   TokenizerSettings settings;
   settings.bos = special_token("bos_token", "<s>", config, map, added);
@@ -222,13 +270,16 @@ TokenizerSettings read_tokenizer_settings(const std::filesystem::path& folder, c
   for (const char* key : {"pad_token", "sep_token", "cls_token", "mask_token"}) special_token(key, nullptr, config, map, added);
   read_additional(config, added);
   read_additional(map, added);
-  settings.added = added.take();
 
   settings.adds_bos = config.boolean("add_bos_token", true);
   settings.adds_eos = config.boolean("add_eos_token", false);
   settings.legacy_prefix = config.boolean("legacy", true);
   settings.adds_prefix_space = settings.legacy_prefix || config.boolean("add_prefix_space", true);
-  if (const SettingsFile fast = read_settings_file(folder / "tokenizer.json"); !fast.json.empty()) read_prefix(fast, settings);
+  if (!fast.json.empty()) {
+    read_prefix(fast, settings);
+    read_template(fast, added, settings);
+  }
+  settings.added = added.take();
   settings.cleans_up_spaces = config.boolean("clean_up_tokenization_spaces", false);
   if (settings.adds_bos && !settings.bos) throw input_error("{}: add_bos_token is true but bos_token is null; set one of the two", config.path);
   if (settings.adds_eos && !settings.eos) throw input_error("{}: add_eos_token is true but eos_token is null; set one of the two", config.path);

@@ -1,5 +1,7 @@
 #include "tasks/shared/compared_text.h"
 
+#include <algorithm>
+#include <array>
 #include <set>
 
 #include "tasks/shared/documents.h"
@@ -24,6 +26,19 @@ Prompt prompt_of(const Request& request) {
   Prompt prompt{.text = {}, .ids = tokens.context, .first_predicted = tokens.context.size()};
   prompt.ids.insert(prompt.ids.end(), tokens.continuation.begin(), tokens.continuation.end());
   return prompt;
+}
+
+void refuse_what_prompts_do_not_have(std::string_view task, const Params& params, const Json& of_task) {
+  constexpr std::array kOfText{"dataset", "split", "window", "bos", "method"};
+  for (const Setting& setting : ComparedText::settings()) {  // defaults are filled in by now
+    if (std::ranges::find(kOfText, setting.name) == kOfText.end() || params.as_json().value(setting.name, Json()) == setting.default_value) continue;
+    throw input_error("task {}: \"{}\" is of a data set's text, and \"prompts_of\" names a task; leave one of them out", task, setting.name);
+  }
+  for (const char* name : {"add_bos", "max_length", "until"}) {
+    if (of_task.contains(name))
+      throw input_error("task {}: \"prompt_settings\" has \"{}\", which says how a task is answered; here its prompts are only read, so leave it out", task,
+                        name);
+  }
 }
 
 }  // namespace
@@ -55,6 +70,7 @@ ComparedText::ComparedText(std::string_view task, const Params& params)
     windows_ = read_window_settings(task, params, params.get<std::string>("dataset"), params.find<std::string>("split").value_or(""));
     return;
   }
+  refuse_what_prompts_do_not_have(task, params, of_task);
   asked_ = Registry<Task>::instance().make(prompts_of_, of_task);
 }
 
@@ -62,7 +78,7 @@ std::vector<DatasetPart> ComparedText::reads() const { return asked_ ? asked_->r
 
 void ComparedText::check(DatasetSource& datasets) const {
   if (asked_) return asked_->check(datasets);
-  text_of(datasets.read({windows_.dataset, windows_.split}).rows.front(), windows_.half() ? "line" : "text", windows_.dataset);
+  text_of(datasets.read({windows_.dataset, windows_.split}).rows.front(), "text", windows_.dataset);
 }
 
 std::vector<TokenWindow> ComparedText::windows(DatasetSource& datasets, const MeasuredModel& model) const {
@@ -96,8 +112,9 @@ std::vector<TokenWindow> ComparedText::prompts(DatasetSource& datasets, const Me
 }
 
 std::string ComparedText::describe(std::size_t windows) const {
-  if (asked_) return fmt::format("{} prompts of {}", windows, prompts_of_);
-  return fmt::format("{} windows of {} tokens ({}) of {} {}", windows, windows_.window, windows_.method, windows_.dataset, windows_.split);
+  if (asked_) return fmt::format("{} prompt{} of {}", windows, windows == 1 ? "" : "s", prompts_of_);
+  return fmt::format("{} window{} of {} tokens ({}) of {} {}", windows, windows == 1 ? "" : "s", windows_.window, windows_.method, windows_.dataset,
+                     windows_.split);
 }
 
 }  // namespace winnow

@@ -21,7 +21,7 @@ class ComparedText {
   void check(DatasetSource& datasets) const;
   // At least one. Of a task's examples each prompt once, cut on the left to "max_length" or the model's positions; all tokens but the first are predicted.
   std::vector<TokenWindow> windows(DatasetSource& datasets, const MeasuredModel& model) const;
-  // "12 windows of wikitext2 test", "8 prompts of gsm8k".
+  // "12 windows of 2048 tokens (full) of wikitext2 test", "8 prompts of gsm8k".
   std::string describe(std::size_t windows) const;
 
  private:

@@ -17,7 +17,7 @@ struct Conditions {
 Conditions conditions_between(const MachineState& before, const MachineState& after, int threads);
 
 void add_conditions(const Conditions& conditions, Figures& figures);
-// "; the machine was not quiet: …", or nothing.
+// "; contended: …", "; the GPU's clocks were held down …", or nothing.
 std::string remark_on(const Conditions& conditions);
 
 }  // namespace winnow

@@ -54,6 +54,17 @@ TEST(Measure, EveryMeasurementRunsBesideTheOtherTasks) {
   EXPECT_THAT(csv.output, HasSubstr("batch_8,decode_tokens_per_second_low"));
 }
 
+TEST(Measure, AModelWithoutATokenizerIsMeasuredAndNotAsked) {
+  const SampleSweep sweep(R"([{"task": "footprint"}])");
+  const std::string model = "models[0].path=" + test::fixture("models/mixtral_f32").string();
+  const ProgramResult run = sweep.run({}, {"--set", model});
+  EXPECT_EQ(run.exit_code, 0) << run.errors;
+  EXPECT_THAT(run.errors, HasSubstr("2 of 2 cells ran"));
+  const ProgramResult asked = sweep.run({}, {"--set", model, "--set", R"(tasks=[{"task": "gsm8k", "limit": 1}])"});
+  EXPECT_EQ(asked.exit_code, 3);
+  EXPECT_THAT(asked.errors, testing::ContainsRegex("model 'tiny': .* has no tokenizer.model"));
+}
+
 TEST(Measure, FootprintAgreesWithTheFiles) {
   const SampleSweep sweep(R"([{"task": "footprint", "context": 64}])");
   ASSERT_EQ(sweep.run({}, {"--set", "models[0].dtype=bf16"}).exit_code, 0);

@@ -72,6 +72,7 @@ TEST(Served, ScoresAsTheEngineBehindItAndIsMarkedAsNotOurs) {
   const ProgramResult run = sweep.run();
   ASSERT_EQ(run.exit_code, 0) << run.errors;
   EXPECT_THAT(run.output, HasSubstr("not our engine: answered by vllm 0.9.9 at " + server.endpoint()));
+  EXPECT_THAT(run.output, Not(HasSubstr("peak memory"))) << "it is the server's, and not known";
   expect_own_scores(sweep);
   const Json report = parse_json(test::run_winnow({"report", sweep.store().string(), "--format", "json"}).output, "report");
   EXPECT_EQ(report["trials"][0]["identity"]["model"]["served"]["version"], "0.9.9");
@@ -119,7 +120,9 @@ TEST(Served, GoesOnWhereItWasKilled) {
   });
   const SampleSweep sweep;
   sweep.write_file("sweep.json", sweep_over(server.endpoint(), R"(, "concurrency": 1)"));
-  EXPECT_EQ(sweep.run({.signal_after = 7}).ended_by, SIGKILL);
+  const ProgramResult killed = test::run_and_meddle(sweep.run_arguments(), {.environment = sweep.environment()}, sweep.file().string(),
+                                                    [&](pid_t program) { return server.completions() > 20 && ::kill(program, SIGKILL) == 0; });
+  EXPECT_EQ(killed.ended_by, SIGKILL);
   const int asked = server.completions();
   ASSERT_GT(asked, 12) << "more than a saving interval";
   const ProgramResult run = sweep.run();
@@ -154,7 +157,8 @@ TEST(Served, StopsOnASignalWhileItWaits) {
   });
   const SampleSweep sweep;
   sweep.write_file("sweep.json", sweep_over(server.endpoint()));
-  const ProgramResult run = sweep.run({.signal_after = 3, .signal = SIGTERM});
+  const ProgramResult run = test::run_and_meddle(sweep.run_arguments(), {.environment = sweep.environment()}, sweep.file().string(),
+                                                 [&](pid_t program) { return server.completions() > 2 && ::kill(program, SIGTERM) == 0; });
   EXPECT_EQ(run.exit_code, 143) << run.errors;
   EXPECT_LT(run.seconds, 20);
   EXPECT_THAT(run.errors, HasSubstr("everything answered so far is saved"));

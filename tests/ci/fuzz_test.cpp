@@ -17,7 +17,8 @@ ProgramResult fuzz(const std::vector<std::string>& arguments) {
 
 TEST(Fuzz, RefusesWhatItDoesNotKnowBeforeItBuilds) {
   EXPECT_EQ(fuzz({}).exit_code, 2);
-  EXPECT_THAT(fuzz({"soon"}).errors, HasSubstr("ci/fuzz: expected the seconds for each target, found 'soon'"));
+  EXPECT_THAT(fuzz({"soon"}).errors, HasSubstr("ci/fuzz: expected the seconds for each target, at least 1, found 'soon'"));
+  EXPECT_THAT(fuzz({"0"}).errors, HasSubstr("at least 1, found '0'")) << "to libFuzzer no limit";
   const ProgramResult unknown = fuzz({"5", "no_such"});
   EXPECT_EQ(unknown.exit_code, 2);
   EXPECT_EQ(unknown.errors, "ci/fuzz: there is no target 'no_such'; there are the tests/fuzz/*_fuzz.cpp\n");

@@ -19,6 +19,7 @@ double seconds_of(const std::function<void()>& act) {
 
 TEST(Json, SaysLineColumnAndWhatWasExpected) {
   EXPECT_ERROR(parse_json("{\"a\": 1,\n \"a\": 2}", "sweep.json"), kInput, "sweep.json:2:5: the key 'a' stands twice in one object");
+  EXPECT_ERROR_HAS(parse_json("\"; expected x'; expected y", "f"), kInput, "invalid string: missing closing quote, near");  // none of the text's own words
   EXPECT_ERROR(parse_json("{\"a\": 1", "sweep.json"), kInput, "sweep.json:1:8: not valid JSON: unexpected end of input; expected '}', near '{\"a\": 1'");
   EXPECT_ERROR(parse_json("{\"é\": x}", "sweep.json"), kInput, "sweep.json:1:7: not valid JSON: invalid literal, near '{\"é\": x'");
   EXPECT_ERROR(parse_json("[1,\n 2,,\n3]", "sweep.json"), kInput,

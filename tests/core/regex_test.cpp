@@ -73,7 +73,9 @@ TEST(Regex, TakesRepliesOfTenMegabytes) {
   EXPECT_EQ(Regex("(-?[$0-9.,]{2,})|(-?[0-9]+)").search(digits)->end, digits.size());
   std::string words;
   while (words.size() < 10'000'000) words += "12 ab ";
-  EXPECT_EQ(Regex("[0-9]+").find_all(words).size(), words.size() / 6);
+  std::size_t numbers = 0;
+  Regex("[0-9]+").for_each(words, [&](const RegexMatch&) { ++numbers; });
+  EXPECT_EQ(numbers, words.size() / 6);
   EXPECT_EQ(Regex("(?s).*?X").search(digits + "X")->end, digits.size() + 1);
 }
 

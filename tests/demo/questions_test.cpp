@@ -166,7 +166,6 @@ TEST(DemoWorld, ValuesOfAFactAreAmongThoseOfItsRelation) {
   for (const demo::Relation& relation : knowledge().relations()) {
     if (relation.questions.empty() || relation.numbers_near) continue;
     for (const demo::Fact& fact : relation.facts) {
-      if (relation.subject == "spelling" && std::string("ijquvxz").find(fact.value) != std::string::npos) continue;  // datasets/demo/README.md, "Known flaw"
       EXPECT_THAT(relation.values, testing::Contains(fact.value)) << relation.name << " of " << fact.entity;
     }
     EXPECT_EQ(std::set<std::string>(relation.values.begin(), relation.values.end()).size(), relation.values.size()) << relation.name;

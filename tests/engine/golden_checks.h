@@ -12,7 +12,7 @@
 // A model's trace and scores against what was recorded, wherever the model lies.
 namespace winnow {
 
-// Tolerances of golden/models/README.md.
+// Five times what f32 differs from f64 in the recording, and never less than these.
 struct GoldenTolerances {
   double logits, hidden, weights = 1e-4;
   explicit GoldenTolerances(const Json& expected)

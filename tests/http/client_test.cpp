@@ -153,6 +153,36 @@ TEST(HttpClient, SendsItsKeyAndRepeatsItNowhere) {
   EXPECT_EQ(seen, std::set<std::string>{"Bearer sk-test"});
 }
 
+TEST(HttpClient, RepeatsItsKeyNeitherCutNorEscaped) {
+  HttpSettings settings = quick();
+  settings.bearer = "sk-te/st";
+  for (const std::string& body : {std::string(295, 'x') + "sk-te/st", std::string(R"({"error": "bad key sk-te\/st"})")}) {
+    const HttpServer server([&](const ServerRequest&) { return ServerReply{.status = 500, .body = body}; });
+    HttpClient client(settings);
+    EXPECT_ERROR_THAT(ask(client, {server.url("/x"), "{}"}), kInput, Not(HasSubstr("sk-")));
+  }
+  settings.bearer = "***";  // as it is shown
+  const HttpServer server([](const ServerRequest&) { return ServerReply{.status = 500, .body = "bad key ***"}; });
+  HttpClient client(settings);
+  EXPECT_ERROR_HAS(ask(client, {server.url("/x"), "{}"}), kInput, "bad key ***");
+}
+
+// One that says no word about when: its limit is on all requests together.
+TEST(HttpClient, GoesSlowlyWhereTheServerIsBusy) {
+  std::mutex mutex;
+  std::chrono::steady_clock::time_point last{};
+  const HttpServer server([&](const ServerRequest& request) {
+    const std::scoped_lock lock(mutex);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last < std::chrono::milliseconds(20)) return ServerReply{.status = 429, .body = "slowly"};
+    last = now;
+    return ServerReply{.body = "re " + request.body};
+  });
+  HttpClient client(quick());
+  const std::vector<std::string> replies = run(client, server, 40);
+  for (std::size_t i = 0; i < replies.size(); ++i) EXPECT_EQ(replies[i], "re " + std::to_string(i));
+}
+
 TEST(HttpClient, AsksAgainForAReplyThatItsTakerCannotUse) {
   std::atomic<int> number = 0;
   const HttpServer server([&](const ServerRequest&) { return ServerReply{.body = number++ < 2 ? "{\"cut" : "{}"}; });

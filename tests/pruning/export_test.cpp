@@ -353,6 +353,8 @@ TEST(Export, RefusesValuesThatTheStoredDtypeCannotHold) {
   PrunePlan plan = everywhere(*source, {.kept = {0, 1}});
   plan.weights.emplace("model.norm.weight", at::full({48}, 3.4e38, at::kFloat));
   EXPECT_ERROR_HAS(export_checkpoint(*source, plan, folder / "out"), kInput, "model.norm.weight has values that BFloat16 cannot hold");
+  plan.weights.at("model.norm.weight")[0] = NAN;
+  EXPECT_ERROR_HAS(export_checkpoint(*source, plan, folder / "out"), kInput, "the updated model.norm.weight is not finite");
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 

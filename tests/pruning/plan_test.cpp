@@ -76,6 +76,12 @@ TEST(CheckPlan, RefusesAPlanOfAnotherModel) {
   EXPECT_ERROR_HAS(check_plan(with({.clusters = {{0, 1}, {2, 3}}, .representatives = {0, 1}}), four_experts()), kInput,
                    "representative 1 is not a member of cluster 1");
   EXPECT_ERROR_HAS(check_plan(with({.merges = {{.into = 0, .members = {0, 1}, .weights = {1}}}}), four_experts()), kInput, "2 members and 1 weights");
+  const auto in_place = [](int into) { return ExpertMerge{.into = into, .members = {0, 3}, .weights = {0.5, 0.5}, .router = ExpertMerge::Router::kKeep}; };
+  EXPECT_ERROR_HAS(check_plan(with({.kept = {0, 1}, .merges = {in_place(0)}}), four_experts()), kInput, "both merged and kept");
+  EXPECT_ERROR_HAS(check_plan(with({.merges = {in_place(1)}}), four_experts()), kInput, "its first member is 0");
+  EXPECT_ERROR_HAS(check_plan(with({.kept = {1, 2}, .clusters = {{0, 1}, {2, 3}}, .representatives = {0, 2}}), four_experts()), kInput,
+                   "the kept experts are not the representatives");
+  EXPECT_ERROR_HAS(check_plan(with({.beta = -1.0}), four_experts()), kInput, "beta is -1");
   EXPECT_ERROR_HAS(check_plan({.layers = {{.layer = 0}, {.layer = 0}}}, four_experts()), kInput, "layer 0 stands there twice");
   ModelConfig dense = four_experts();
   dense.layers[0] = {.mlp = LayerConfig::Mlp::kDense, .dense_width = 8};
@@ -118,6 +124,8 @@ TEST(PlanFiles, AnEarlierPlansTensorsGoWithIt) {
   const at::Tensor bits = pack_mask(at::ones({2, 8}, at::kBool));
   write_plan(folder / "PLAN.json", {.model = "abc", .masks = {describe_mask("w", {2, 8}, bits)}, .mask_bits = {{"w", bits}}});
   EXPECT_EQ(read_plan(folder / "PLAN.json").masks.size(), 1u);
+  write_tensors(folder / "PLAN.safetensors", {{"mask/w", at::ones({2})}});
+  EXPECT_ERROR_HAS(read_plan(folder / "PLAN.json"), kInput, "mask/w holds Float, expected bytes");
   write_plan(folder / "PLAN.json", {.model = "abc", .layers = {{.layer = 0, .kept = {0, 1}}}});
   EXPECT_FALSE(std::filesystem::exists(folder / "PLAN.safetensors"));
   EXPECT_TRUE(read_plan(folder / "PLAN.json").mask_bits.empty());

@@ -53,6 +53,15 @@ TEST_F(CompareStores, PairsTrialsOfDifferentStores) {
   EXPECT_TRUE(json["how"].contains("difference"));
 }
 
+TEST_F(CompareStores, SaysWhichSideIsNotOurEngine) {
+  add("a.sqlite", {.variant = "dense", .grades = {{"gsm8k", {1, 0, 1}}}});
+  add("a.sqlite", {.variant = "dense", .grades = {{"gsm8k", {1, 0, 0}}}, .model = "awq", .served = {{"server", "vllm"}, {"version", "0.9.9"}}});
+  const ComparisonReport report = compare({"a.sqlite"}, "tiny/dense", "awq/dense");
+  ASSERT_EQ(report.scores.size(), 1u);
+  EXPECT_THAT(report.scores[0].notes, testing::Contains(testing::MatchesRegex(".*awq.* is not our engine: answered by vllm 0.9.9")));
+  EXPECT_THAT(report.scores[0].notes, Not(testing::Contains(HasSubstr("tiny"))));
+}
+
 TEST_F(CompareStores, ACostIsNoMetricOfTheAnswers) {
   for (const char* variant : {"dense", "frequency"})
     add("a.sqlite", {.variant = variant, .grades = {{"gsm8k", {1, 0, 1}}}, .more = {{.name = "peak_bytes", .filter = "other", .value = 5, .unit = "bytes"}}});

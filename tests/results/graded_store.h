@@ -25,6 +25,7 @@ struct GradedTrial {
   std::string metric = "acc";
   std::string label = {};  // of the task in reports; empty: its name
   std::optional<double> standard_error = {};
+  Json served = {};  // of a model behind an endpoint: what its server says of itself
 };
 
 inline Cell cell_of(const GradedTrial& trial) {
@@ -34,6 +35,7 @@ inline Cell cell_of(const GradedTrial& trial) {
   cell.identity = {{"model", {{"content_sha256", trial.model}, {"dtype", "f32"}, {"device", "cpu"}}},
                    {"steps", steps},
                    {"task", {{"task", trial.task}, {"version", 1}, {"settings", trial.settings}}}};
+  if (!trial.served.is_null()) cell.identity["model"] = {{"served", trial.served}};
   cell.key = sha256_hex(canonical_json(cell.identity));
   return cell;
 }

@@ -47,7 +47,7 @@ FakeMeasuredModel::FakeMeasuredModel() {
   Variant dense;
   dense.size = {.parameters = 100, .active_parameters = 60, .experts = 8, .stored_bytes = 200, .file_bytes = 200, .kv_bytes_per_token = 16, .is_dense = true};
   dense.kinds = {kind("query", true, {1, 2, 3, 4, 10}), kind("embedding", false, {-1, 1, -1, 1})};
-  dense.use = {.weight_bytes = 200, .resident_bytes = 202, .kv_bytes_per_token = 16, .peak_bytes = 900, .peak_anonymous_bytes = 500, .peak_file_bytes = 400};
+  dense.use = {.weight_bytes = 200, .resident_bytes = 202, .peak_bytes = 900, .peak_anonymous_bytes = 500, .peak_file_bytes = 400};
   dense.layers = {{.layer = 1, .dense_squares = 4, .same_input_squares = 0, .own_input_squares = 0, .dense_load = {3, 1, 0, 0}, .variant_load = {3, 1, 0, 0}}};
   variants[kDense] = dense;
 }
@@ -57,7 +57,13 @@ std::vector<MatrixKind> FakeMeasuredModel::weights(VariantNumber variant, const 
   return variants.at(variant).kinds;
 }
 
+MemoryUse FakeMeasuredModel::use(VariantNumber variant, const TokenSequences&, int) {
+  if (const std::string& reason = variants.at(variant).fails; !reason.empty()) throw input_error("{}", reason);
+  return variants.at(variant).use;
+}
+
 std::unique_ptr<TimedModel> FakeMeasuredModel::open(VariantNumber variant) {
+  if (const std::string& reason = variants.at(variant).fails; !reason.empty()) throw input_error("{}", reason);
   opened.push_back(variant);
   return std::make_unique<FakeTimedModel>(*this, variant);
 }
@@ -113,8 +119,16 @@ double MeasuredAll::value(VariantNumber variant, const std::string& name, const 
 
 MeasuredAll measure_all(const Measurement& measurement, FakeMeasuredModel& model, DatasetSource& datasets, std::vector<MachineState> machine) {
   MeasuredAll all;
-  MeasureInputs inputs{
-      .model = model, .variants = {}, .labels = {}, .threads = 2, .machine = {}, .datasets = datasets, .on_measured = {}, .on_failed = {}, .on_step = {}};
+  MeasureInputs inputs{.model = model,
+                       .variants = {},
+                       .labels = {},
+                       .threads = 2,
+                       .machine = {},
+                       .datasets = datasets,
+                       .on_measured = {},
+                       .on_failed = {},
+                       .attempt = {},
+                       .on_step = {}};
   for (const auto& [number, variant] : model.variants) {
     if (number == kDense) continue;
     inputs.variants.push_back(number);
@@ -132,7 +146,17 @@ MeasuredAll measure_all(const Measurement& measurement, FakeMeasuredModel& model
   };
   inputs.on_measured = [&](VariantNumber variant, Measured measured) { WINNOW_CHECK(all.measured.emplace(variant, std::move(measured)).second); };
   inputs.on_failed = [&](VariantNumber variant, const std::string& reason) { WINNOW_CHECK(all.failed.emplace(variant, reason).second); };
+  inputs.attempt = [&](VariantNumber variant, const std::function<void()>& work) {
+    try {
+      work();
+      return true;
+    } catch (const Error& error) {
+      inputs.on_failed(variant, error.what());
+      return false;
+    }
+  };
   inputs.on_step = [](std::size_t done, std::size_t total) { WINNOW_CHECK(done <= total); };
+  measurement.check_model(model);
   measurement.measure(inputs);
   return all;
 }

@@ -18,7 +18,7 @@ class FakeMeasuredModel : public MeasuredModel {
     std::vector<double> decode_seconds = {1};  // of its runs at any batch size, in turn
     std::vector<LayerComparison> layers;
     std::function<ComparedToken(std::size_t window, std::size_t token)> token;  // empty: as the dense model
-    std::string fails = {};                                                     // when it walks together with others
+    std::string fails = {};                                                     // when it walks together with others, is used or opened
   };
 
   FakeMeasuredModel();  // a dense model, and no variants
@@ -31,7 +31,7 @@ class FakeMeasuredModel : public MeasuredModel {
 
   ModelSize size(VariantNumber variant) override { return variants.at(variant).size; }
   std::vector<MatrixKind> weights(VariantNumber variant, const OnStep& on_step) override;
-  MemoryUse use(VariantNumber variant, const TokenSequences&, int) override { return variants.at(variant).use; }
+  MemoryUse use(VariantNumber variant, const TokenSequences&, int) override;
   std::unique_ptr<TimedModel> open(VariantNumber variant) override;
   std::int64_t available_bytes() const override { return available; }
   std::int64_t available_host_bytes() const override { return available_host; }

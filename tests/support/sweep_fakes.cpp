@@ -88,7 +88,11 @@ void FakeModel::answer(std::span<const Request> requests, const AnswerSettings&,
 ModelIdentity FakeOpener::identify(const ModelSpec& model) {
   on_identify();
   if (!model.recorded.empty()) return {.content_sha256 = "recording", .is_recorded = true};
-  return {.content_sha256 = content + model.name, .tokenizer_sha256 = "tokens", .has_random_weights = random_weights, .engine_version = "7"};
+  return {.content_sha256 = content + model.name,
+          .tokenizer_sha256 = "tokens",
+          .tokenizer_fault = tokenizer_fault,
+          .has_random_weights = random_weights,
+          .engine_version = "7"};
 }
 
 void FakeOpener::check(const ModelSpec&, const VariantSpec& variant) {

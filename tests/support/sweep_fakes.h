@@ -56,6 +56,7 @@ class FakeOpener : public ModelOpener {
   std::function<void()> on_identify = [] {};
   std::string wrong;    // sentence of the Error(kInput) that check throws
   std::string changed;  // sentence of the std::runtime_error that check_unchanged throws
+  std::optional<Error> tokenizer_fault = {};
   bool random_weights = false;
   std::string content = "weights";
 };

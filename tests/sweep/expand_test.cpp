@@ -48,6 +48,12 @@ TEST(Expand, PairsRecordedOutputsWithTheEmptyVariantOnly) {
   EXPECT_EQ(cells[0].identity["model"], (Json{{"recorded_sha256", "recording"}}));
 }
 
+TEST(Expand, AModelThatReadsNoTextIsMeasuredAndNotAsked) {
+  test::FakeOpener opener;
+  opener.tokenizer_fault = input_error("one/ has no tokenizer.model");
+  EXPECT_ERROR(cells_of(letters_sweep(kTasks, kModels), opener), kInput, "model 'one': one/ has no tokenizer.model");
+}
+
 TEST(Expand, TheKeyIsTheDigestOfTheDocumentedIdentity) {
   const std::vector<Cell> cells = cells_of(letters_sweep(kTasks, R"([{"name": "one", "path": "one", "dtype": "f32"}])", kHalf));
   const std::string identity =

@@ -106,6 +106,13 @@ TEST(Divergence, RefusesWhatCannotBeCompared) {
   EXPECT_ERROR_HAS(make({{"prompts_of", "gsm8k"}, {"prompt_settings", {{"shotss", 1}}}}), kInput, "'shotss'");
   EXPECT_ERROR_HAS(make({{"prompt_settings", {{"shots", 1}}}}), kInput, "name it in \"prompts_of\"");
   EXPECT_ERROR_HAS(make({{"method", "other"}}), kInput, "other");
+  EXPECT_ERROR_HAS(make({{"prompts_of", "gsm8k"}, {"window", 16}}), kInput, "\"window\" is of a data set's text");
+  EXPECT_ERROR_HAS(make({{"prompts_of", "gsm8k"}, {"prompt_settings", {{"add_bos", false}}}}), kInput, "\"add_bos\", which says how a task is answered");
+}
+
+TEST(Divergence, ReadsHalfWindowsOfAnyText) {
+  const Json settings = {{"dataset", "c4"}, {"split", "demo"}, {"method", "half_window"}, {"window", 16}};
+  EXPECT_NO_THROW(Registry<Measurement>::instance().make("divergence", settings)->check(*sample_source()));
 }
 
 TEST(ReconstructionError, IsRelativeToTheDenseOutput) {

@@ -81,6 +81,13 @@ TEST_P(EveryMeasurement, MeasuresOneVariantAlone) {
   EXPECT_TRUE(all.measured.contains(1));
 }
 
+TEST_P(EveryMeasurement, AVariantThatFailsLeavesTheOthersAlone) {
+  model_.variants[1].fails = "out of memory";
+  const MeasuredAll all = measure_all(*make(), model_, *source_);
+  EXPECT_THAT(all.measured, testing::ElementsAre(testing::Key(0)));
+  EXPECT_THAT(all.failed, testing::ElementsAre(testing::Pair(1, testing::HasSubstr("out of memory"))));
+}
+
 TEST_P(EveryMeasurement, LetsARequestToStopPass) {
   MeasureInputs inputs{.model = model_,
                        .variants = {0, 1},
@@ -90,6 +97,11 @@ TEST_P(EveryMeasurement, LetsARequestToStopPass) {
                        .datasets = *source_,
                        .on_measured = [](VariantNumber, Measured) {},
                        .on_failed = [](VariantNumber, const std::string&) {},
+                       .attempt =
+                           [](VariantNumber, const std::function<void()>& work) {
+                             work();
+                             return true;
+                           },
                        .on_step = [](std::size_t, std::size_t) { throw StoppedMeasuring{}; }};
   EXPECT_THROW(make()->measure(inputs), StoppedMeasuring);
 }

@@ -82,6 +82,17 @@ TEST(Speed, TimesTheDenseModelBesideWhereItIsNotAmongThem) {
   EXPECT_EQ(all.measured.size(), 1u);
 }
 
+TEST(Speed, GivesNoRatiosWhereTheDenseModelHasNoRoom) {
+  FakeMeasuredModel model = two_variants();
+  model.variants.erase(0);
+  model.variants[kDense].fails = "out of memory";
+  const MeasuredAll all = speed(model, {{"batch_sizes", {1}}});
+  EXPECT_THAT(all.measured.at(1).note, HasSubstr("the dense model could not be timed beside, so there are no ratios"));
+  EXPECT_GT(all.value(1, "decode_tokens_per_second", "batch_1"), 0);
+  EXPECT_THROW(all.value(1, "decode_speed_ratio", "batch_1"), std::runtime_error);
+  EXPECT_TRUE(all.failed.empty());
+}
+
 TEST(Speed, ReadsVariantsAnewThatDoNotFit) {
   FakeMeasuredModel model = two_variants();
   model.variants[2] = model.variants[1];

@@ -110,6 +110,27 @@ TEST(Tokenizer, PutsOnlyTheWholeTextsBeginningBehindASpaceWithoutLegacy) {
   EXPECT_EQ(bare->decode({22557}, SpecialText::kKeep), " Hello");
 }
 
+// Ids of transformers 5.23, which saves added tokens and the place of BOS in tokenizer.json only.
+TEST(Tokenizer, TakesAddedTokensAndBosFromTokenizerJson) {
+  const test::TemporaryFolder folder;
+  const auto with = [&](std::string_view processor, std::string_view config, std::int64_t vocabulary = 32002) {
+    folder.write("tokenizer.json", fmt::format(R"({{"normalizer": {{"type": "Prepend", "prepend": "▁"}}, "added_tokens": [
+        {{"id": 32000, "content": "<|tool|>", "special": false}}, {{"id": 32001, "content": "<|pad|>", "special": true}}], "post_processor": {}}})",
+                                               processor));
+    return mixtral_with(folder, config, vocabulary);
+  };
+  const auto single = [](std::string_view parts) { return fmt::format(R"({{"type": "TemplateProcessing", "single": [{}]}})", parts); };
+  const std::string bos = R"({"SpecialToken": {"id": "<s>"}})", eos = R"({"SpecialToken": {"id": "</s>"}})", text = R"({"Sequence": {"id": "A"}})";
+  EXPECT_EQ(with("null", R"({"pad_token": "<|pad|>"})")->encode("<|tool|><|pad|>Hello", Special::kAdd), (Ids{32000, 32001, 22557}));
+  EXPECT_EQ(with("null", R"({"add_bos_token": true})")->encode("Hello", Special::kAdd), (Ids{22557}));
+  EXPECT_EQ(with(single(bos + ", " + text), R"({"add_bos_token": false, "add_eos_token": true})")->encode("Hello", Special::kAdd), (Ids{1, 22557}));
+  EXPECT_EQ(with(single(text + ", " + eos), "{}")->encode("Hello", Special::kAdd), (Ids{22557, 2}));
+  EXPECT_ERROR_HAS(with(single(bos + ", " + bos + ", " + text), "{}"), kUnsupported, "one BOS token before it");
+  EXPECT_ERROR_HAS(with(single(R"({"SpecialToken": 3})"), "{}"), kInput, "expected a SpecialToken with its id");
+  EXPECT_ERROR_HAS(with(R"({"type": "RobertaProcessing"})", "{}"), kUnsupported, "of type 'RobertaProcessing' is not done yet");
+  EXPECT_ERROR_HAS(with("null", "{}", 32001), kInput, "has id 32001, but the model's embedding has 32001 rows");
+}
+
 // Ids of transformers 5.23, which takes tokenizer.json as it is. 259 is two spaces, 28705 ▁, 264 ▁a, 287 ▁b, 28708 a, 28726 b.
 TEST(Tokenizer, PutsTheSpaceInFrontThatTokenizerJsonSays) {
   const test::TemporaryFolder folder;

@@ -7,6 +7,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace winnow {
@@ -38,20 +39,25 @@ class Pool {
     if (!lock.owns_lock()) return false;
     while (static_cast<int>(workers_.size()) < threads - 1) workers_.emplace_back([this, index = static_cast<int>(workers_.size())] { work(index); });
     const std::uint32_t epoch = epoch_.load(std::memory_order_relaxed) + 1;
-    task_.store(&task, std::memory_order_relaxed);
-    count_.store(count, std::memory_order_relaxed);
+    const Region region{task, count};
+    region_.store(&region, std::memory_order_relaxed);
     helpers_.store(threads - 1, std::memory_order_relaxed);
-    done_.store(0, std::memory_order_relaxed);
-    state_.store(std::uint64_t{epoch} << 32, std::memory_order_release);
+    unfinished_.store(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
+    state_.store(std::uint64_t{epoch} << 32 | static_cast<std::uint32_t>(count), std::memory_order_release);
     epoch_.store(epoch, std::memory_order_release);
     epoch_.notify_all();
     take_tasks(epoch);
-    wait_until_done(static_cast<std::uint32_t>(count));
+    wait_until_done();
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
     return true;
   }
 
  private:
+  struct Region {
+    const std::function<void(std::int64_t)>& task;
+    std::int64_t count;
+  };
+
   void work(int index) {
     std::uint32_t seen = 0;
     while (true) {
@@ -63,23 +69,22 @@ class Pool {
     }
   }
 
-  // The next task is claimed together with the epoch: a late worker finds another epoch there and claims nothing. What it read of the region
-  // before a claim that succeeds belongs to that region, which cannot have ended.
+  // A task is claimed together with the epoch and with how many are left, and nothing but these two decides whether there is one: a late worker finds
+  // none left, or another epoch, whatever of the next region is there already. Where a claim succeeds its region had not ended, and is looked at only then.
   void take_tasks(std::uint32_t epoch) {
     inside_task = true;
     std::uint64_t state = state_.load(std::memory_order_acquire);
-    while ((state >> 32) == epoch) {
-      const std::int64_t next = static_cast<std::int64_t>(state & 0xffffffffu);
-      const std::function<void(std::int64_t)>* task = task_.load(std::memory_order_relaxed);
-      const std::int64_t count = count_.load(std::memory_order_relaxed);
-      if (next >= count) break;
-      if (!state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
-      run_one(*task, next);
-      if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == static_cast<std::uint32_t>(count)) done_.notify_all();
+    while ((state >> 32) == epoch && left_in(state) > 0) {
+      const Region* const region = region_.load(std::memory_order_relaxed);
+      if (!state_.compare_exchange_weak(state, state - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+      run_one(region->task, region->count - left_in(state));
+      if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_all();
       state = state_.load(std::memory_order_acquire);
     }
     inside_task = false;
   }
+
+  static std::int64_t left_in(std::uint64_t state) { return static_cast<std::int64_t>(state & 0xffffffffu); }
 
   void run_one(const std::function<void(std::int64_t)>& task, std::int64_t index) {
     try {
@@ -90,21 +95,21 @@ class Pool {
     }
   }
 
-  void wait_until_done(std::uint32_t count) {
+  void wait_until_done() {
     for (int spin = 0; spin < kSpins; ++spin) {
-      if (done_.load(std::memory_order_acquire) == count) return;
+      if (unfinished_.load(std::memory_order_acquire) == 0) return;
       __builtin_ia32_pause();
     }
-    for (std::uint32_t done = done_.load(std::memory_order_acquire); done != count; done = done_.load(std::memory_order_acquire)) done_.wait(done);
+    for (std::uint32_t left = unfinished_.load(std::memory_order_acquire); left != 0; left = unfinished_.load(std::memory_order_acquire))
+      unfinished_.wait(left);
   }
 
   std::mutex busy_, failure_lock_;
   std::vector<std::thread> workers_;
   std::atomic<bool> stopping_ = false;
-  std::atomic<std::uint32_t> epoch_ = 0, done_ = 0;
-  std::atomic<std::uint64_t> state_ = 0;  // epoch << 32 | next task
-  std::atomic<const std::function<void(std::int64_t)>*> task_ = nullptr;
-  std::atomic<std::int64_t> count_ = 0;
+  std::atomic<std::uint32_t> epoch_ = 0, unfinished_ = 0;
+  std::atomic<std::uint64_t> state_ = 0;  // epoch << 32 | tasks that nobody has claimed
+  std::atomic<const Region*> region_ = nullptr;
   std::atomic<int> helpers_ = 0;
   std::exception_ptr failure_;
 };

@@ -28,6 +28,18 @@ TEST_F(Parallel, EveryTaskRunsOnce) {
   }
 }
 
+// A thread that comes late from a small region must not take the next one's larger count for its own.
+TEST_F(Parallel, RegionsOfChangingSizeFollowEachOther) {
+  at::set_num_threads(3);
+  std::vector<std::atomic<int>> runs(64);
+  for (int round = 0; round < 100000; ++round) {
+    const std::size_t count = round % 2 == 0 ? 2 : 64;
+    for (std::size_t i = 0; i < count; ++i) runs[i].store(0, std::memory_order_relaxed);
+    run_tasks(static_cast<std::int64_t>(count), [&](std::int64_t index) { runs.at(static_cast<std::size_t>(index)).fetch_add(1, std::memory_order_relaxed); });
+    for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(runs[i].load(), 1) << round;
+  }
+}
+
 TEST_F(Parallel, RangesCoverEverythingOnce) {
   std::vector<std::atomic<int>> runs(1001);
   run_ranges(1001, 10, [&](std::int64_t first, std::int64_t last) {

@@ -15,8 +15,6 @@
 namespace winnow {
 namespace {
 
-bool is_expert(Role role) { return role == Role::kExpertGate || role == Role::kExpertUp || role == Role::kExpertDown; }
-
 // A linear map of a decoder layer: what the papers' code calls find_layers.
 bool is_linear(const TensorSpec& tensor) { return tensor.layer >= 0 && tensor.shape.size() == 2; }
 

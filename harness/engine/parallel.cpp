@@ -70,14 +70,14 @@ class Pool {
   }
 
   // A task is claimed together with the epoch and with how many are left, and nothing but these two decides whether there is one: a late worker finds
-  // none left, or another epoch, whatever of the next region is there already. Where a claim succeeds its region had not ended, and is looked at only then.
+  // none left, or another epoch, whatever of the next region is there already. A region with a claimed task does not end, so it is looked at only then.
   void take_tasks(std::uint32_t epoch) {
     inside_task = true;
     std::uint64_t state = state_.load(std::memory_order_acquire);
     while ((state >> 32) == epoch && left_in(state) > 0) {
-      const Region* const region = region_.load(std::memory_order_relaxed);
       if (!state_.compare_exchange_weak(state, state - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
-      run_one(region->task, region->count - left_in(state));
+      const Region& region = *region_.load(std::memory_order_relaxed);
+      run_one(region.task, region.count - left_in(state));
       if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_all();
       state = state_.load(std::memory_order_acquire);
     }

@@ -6,6 +6,8 @@
 
 namespace winnow {
 
+bool is_expert(Role role) { return role == Role::kExpertGate || role == Role::kExpertUp || role == Role::kExpertDown; }
+
 int stored_expert(const ModelConfig& config, const TensorSpec& tensor) {
   return tensor.expert < 0 ? -1 : config.layers[tensor.layer].stored_expert(tensor.expert);
 }

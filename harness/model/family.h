@@ -35,6 +35,8 @@ enum class Role {
   kSharedRouter,  // [1, H]
 };
 
+bool is_expert(Role role);  // a matrix of a routed expert
+
 // One tensor a checkpoint of this family must have.
 struct TensorSpec {
   Role role;

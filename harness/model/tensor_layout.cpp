@@ -36,8 +36,6 @@ const char* role_words(Role role) {
   }
 }
 
-bool is_expert(Role role) { return role == Role::kExpertGate || role == Role::kExpertUp || role == Role::kExpertDown; }
-
 // The number in "layers.12." or "experts.3." of a tensor's name, as text: it may be written wrongly.
 std::optional<std::string> number_after(const std::string& name, const std::string& word) {
   const std::size_t start = name.find(word + ".");
